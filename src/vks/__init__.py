@@ -1,0 +1,1 @@
+"""VKS, the Verda Kubernetes Service: managed Kubernetes on upstream Cluster API."""

@@ -1,0 +1,1 @@
+"""Talks to a Kubernetes API server: objects, transport, watch, server-side apply, errors."""

@@ -1,0 +1,1 @@
+"""Turns one Linux machine into a Verda region, with real parts."""

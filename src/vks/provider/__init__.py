@@ -1,0 +1,1 @@
+"""CAPV, the Cluster API infrastructure provider for Verda."""

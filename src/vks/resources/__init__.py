@@ -1,0 +1,1 @@
+"""The custom resources of VKS and the foreign kinds that it reads, one module per kind."""

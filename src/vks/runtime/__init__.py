@@ -1,0 +1,1 @@
+"""The controller runtime: informers, queues, controllers, leases, shards, metrics."""

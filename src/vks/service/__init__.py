@@ -1,0 +1,1 @@
+"""VKS itself: the REST API and the controllers behind it."""

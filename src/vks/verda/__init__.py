@@ -1,0 +1,1 @@
+"""Client of the Verda cloud: identity, compute, network, load balancer."""

@@ -41,11 +41,21 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
-class KubeStruct(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
+#: Words that Kubernetes writes in capitals when they are not the first (API conventions).
+_ACRONYMS = {"id": "ID", "ids": "IDs", "cidr": "CIDR", "cidrs": "CIDRs", "ip": "IP"}
+
+
+def json_name(name: str) -> str:
+    """The wire name of a field: `provider_id` is `providerID`, `pod_cidrs` is `podCIDRs`."""
+    first, *rest = name.split("_")
+    return first + "".join(_ACRONYMS.get(word, word.capitalize()) for word in rest)
+
+
+class KubeStruct(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=json_name):
     """Base of every nested part of an object: immutable, camelCase on the wire."""
 
 
-class OwnerReference(KubeStruct, frozen=True):
+class OwnerReference(KubeStruct, frozen=True, kw_only=True):
     api_version: str
     kind: str
     name: str
@@ -54,7 +64,7 @@ class OwnerReference(KubeStruct, frozen=True):
     block_owner_deletion: bool = False
 
 
-class ObjectMeta(KubeStruct, frozen=True):
+class ObjectMeta(KubeStruct, frozen=True, kw_only=True):
     name: str = ""
     namespace: str = ""
     uid: str = ""
@@ -68,7 +78,7 @@ class ObjectMeta(KubeStruct, frozen=True):
     owner_references: tuple[OwnerReference, ...] = ()
 
 
-class Condition(KubeStruct, frozen=True):
+class Condition(KubeStruct, frozen=True, kw_only=True):
     """`metav1.Condition`; `status` is "True", "False" or "Unknown"."""
 
     type: str
@@ -79,7 +89,7 @@ class Condition(KubeStruct, frozen=True):
     observed_generation: int = 0
 
 
-class KubeObject(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
+class KubeObject(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=json_name):
     """Base of every kind. Subclasses set the class variable `resource`."""
 
     resource: ClassVar[Resource]

@@ -1,0 +1,19 @@
+"""Names that Cluster API gives to labels, annotations and groups."""
+
+CLUSTER_NAME_LABEL = "cluster.x-k8s.io/cluster-name"
+CONTROL_PLANE_LABEL = "cluster.x-k8s.io/control-plane"
+DEPLOYMENT_NAME_LABEL = "cluster.x-k8s.io/deployment-name"
+PAUSED_ANNOTATION = "cluster.x-k8s.io/paused"
+MANAGED_BY_ANNOTATION = "cluster.x-k8s.io/managed-by"
+TOPOLOGY_DRY_RUN_ANNOTATION = "topology.cluster.x-k8s.io/dry-run"
+WATCH_FILTER_LABEL = "cluster.x-k8s.io/watch-filter"
+PROVIDER_LABEL = "cluster.x-k8s.io/provider"
+
+CLUSTER_GROUP = "cluster.x-k8s.io"
+BOOTSTRAP_GROUP = "bootstrap.cluster.x-k8s.io"
+CONTROL_PLANE_GROUP = "controlplane.cluster.x-k8s.io"
+INFRASTRUCTURE_GROUP = "infrastructure.cluster.x-k8s.io"
+ADDONS_GROUP = "addons.cluster.x-k8s.io"
+
+READY = "Ready"
+PAUSED = "Paused"

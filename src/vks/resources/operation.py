@@ -1,0 +1,71 @@
+"""Operation: one change that a user asked for, followed to its end."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from vks.kube.objects import KubeObject, KubeStruct, Resource
+from vks.resources.fields import NamedList
+from vks.resources.project import GROUP, VERSION
+
+OperationType = Literal[
+    "CreateCluster",
+    "UpdateCluster",
+    "DeleteCluster",
+    "CreateNodePool",
+    "UpdateNodePool",
+    "DeleteNodePool",
+]
+StepState = Literal["Waiting", "Running", "Done", "Failed"]
+OperationPhase = Literal["Pending", "Running", "Succeeded", "Failed"]
+
+
+class OperationTarget(KubeStruct, frozen=True, kw_only=True):
+    """The object that changes. `generation` is the one that must be reached, 0 for a deletion."""
+
+    kind: Literal["ManagedCluster", "NodePool"]
+    name: str
+    uid: str = ""
+    generation: int = 0
+
+
+class OperationSpec(KubeStruct, frozen=True, kw_only=True):
+    type: OperationType
+    cluster_name: str
+    target: OperationTarget
+    requested_by: str = ""
+    idempotency_key: str = ""
+    #: SHA-256 of the request body, so that a key used again for another request is refused.
+    request_digest: str = ""
+
+
+class OperationStep(KubeStruct, frozen=True, kw_only=True):
+    """`message` says what the step waits for; times are RFC 3339."""
+
+    name: str
+    state: StepState = "Waiting"
+    message: str = ""
+    since: str | None = None
+    finished: str | None = None
+
+
+class OperationError(KubeStruct, frozen=True, kw_only=True):
+    """`code` is stable and documented; `details` may hold the tail of a console log."""
+
+    code: str
+    message: str
+    details: str = ""
+
+
+class OperationStatus(KubeStruct, frozen=True, kw_only=True):
+    phase: OperationPhase = "Pending"
+    progress: int = 0
+    steps: Annotated[tuple[OperationStep, ...], NamedList] = ()
+    error: OperationError | None = None
+    finished: str | None = None
+
+
+class Operation(KubeObject, frozen=True, kw_only=True):
+    resource: ClassVar[Resource] = Resource(GROUP, VERSION, "Operation", "operations")
+    spec: OperationSpec
+    status: OperationStatus = OperationStatus()

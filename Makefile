@@ -34,3 +34,7 @@ lint: venv ## Format check, lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: generate
+generate: venv ## Write the generated files again (CRDs)
+	$(BIN)/python -m vks.resources.crd config/crd

@@ -1,0 +1,23 @@
+"""Kernel networking of a local region: networks, ports, routes and VIPs in one namespace."""
+
+from vks.local.fabric.types import (
+    DuplicateAddressError,
+    FabricError,
+    Inventory,
+    Known,
+    NetworkMissingError,
+    PluggedPort,
+    Port,
+    PortInUseError,
+)
+
+__all__ = [
+    "DuplicateAddressError",
+    "FabricError",
+    "Inventory",
+    "Known",
+    "NetworkMissingError",
+    "PluggedPort",
+    "Port",
+    "PortInUseError",
+]

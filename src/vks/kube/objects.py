@@ -93,6 +93,8 @@ class KubeObject(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=jso
     """Base of every kind. Subclasses set the class variable `resource`."""
 
     resource: ClassVar[Resource]
+    #: True when the server should send nothing but the metadata.
+    metadata_only: ClassVar[bool] = False
 
     metadata: ObjectMeta = ObjectMeta()
 
@@ -103,6 +105,15 @@ class KubeObject(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=jso
     @property
     def deleting(self) -> bool:
         return self.metadata.deletion_timestamp is not None
+
+
+class PartialObjectMetadata(KubeObject, frozen=True):
+    """Base of metadata-only kinds: the server leaves out the rest.
+
+    Controllers cache Secrets this way, so that no key material sits in their memory.
+    """
+
+    metadata_only = True
 
 
 def find_condition(conditions: tuple[Condition, ...], type_: str) -> Condition | None:

@@ -1,0 +1,48 @@
+"""Conditions: what an object waits for or has reached, and since when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from vks.kube.objects import Condition
+from vks.kube.times import rfc3339
+
+
+def set_condition(
+    conditions: Iterable[Condition],
+    type_: str,
+    status: bool | str,
+    reason: str,
+    message: str = "",
+    *,
+    now: datetime,
+    observed_generation: int = 0,
+) -> tuple[Condition, ...]:
+    """`conditions` with that one set; the others and the order stay.
+
+    The transition time changes only with the status. `status` is a bool, or "Unknown".
+    """
+    text = str(status)
+    before = tuple(conditions)
+    old = next((c for c in before if c.type == type_), None)
+    since = old.last_transition_time if old and old.status == text else rfc3339(now)
+    new = Condition(
+        type=type_,
+        status=text,
+        reason=reason,
+        message=message,
+        last_transition_time=since,
+        observed_generation=observed_generation,
+    )
+    if old is None:
+        return (*before, new)
+    return tuple(new if c.type == type_ else c for c in before)
+
+
+def conditions_body(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
+    """The conditions as an apply body wants them."""
+    return [msgspec.to_builtins(condition) for condition in conditions]

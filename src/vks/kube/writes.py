@@ -1,0 +1,67 @@
+"""What the current task has written, so that its caller can wait for the cache to see it.
+
+`vks.runtime` opens a record around every reconcile (read-your-writes); without one, writes
+are not recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from vks.kube.objects import Key, KubeObject, Resource
+
+
+class Write(NamedTuple):
+    """A write that the server has confirmed. `resource_version` is empty when a delete took
+    the object away at once."""
+
+    client: object
+    resource: Resource
+    key: Key
+    uid: str
+    resource_version: str
+    labels: Mapping[str, str]
+
+
+_record: ContextVar[list[Write] | None] = ContextVar("kube_writes", default=None)
+
+
+@contextmanager
+def record_writes() -> Iterator[list[Write]]:
+    """Collects the confirmed writes of this task and the tasks that it starts."""
+    writes: list[Write] = []
+    token = _record.set(writes)
+    try:
+        yield writes
+    finally:
+        _record.reset(token)
+
+
+def note_write(client: object, resource: Resource, body: KubeObject | Mapping[str, Any]) -> None:
+    """Adds the server's answer to a write to the open record, if any."""
+    if (record := _record.get()) is None:
+        return
+    if isinstance(body, KubeObject):
+        meta = body.metadata
+        write = Write(client, resource, body.key, meta.uid, meta.resource_version, meta.labels)
+    else:
+        raw = body.get("metadata", {})
+        key = Key(raw.get("namespace", ""), raw.get("name", ""))
+        write = Write(
+            client,
+            resource,
+            key,
+            raw.get("uid", ""),
+            raw.get("resourceVersion", ""),
+            raw.get("labels", {}),
+        )
+    record.append(write)
+
+
+def note_removal(client: object, resource: Resource, key: Key, uid: str) -> None:
+    """Adds a delete that took the object away at once."""
+    if (record := _record.get()) is not None and uid:
+        record.append(Write(client, resource, key, uid, "", {}))

@@ -1,5 +1,6 @@
 """Kernel networking of a local region: networks, ports, routes and VIPs in one namespace."""
 
+from vks.local.fabric.fabric import Fabric
 from vks.local.fabric.types import (
     DuplicateAddressError,
     FabricError,
@@ -13,6 +14,7 @@ from vks.local.fabric.types import (
 
 __all__ = [
     "DuplicateAddressError",
+    "Fabric",
     "FabricError",
     "Inventory",
     "Known",

@@ -1,0 +1,1 @@
+"""Loaded by the real OpenStack services, in their own venv; never by the product."""

@@ -1,0 +1,10 @@
+wsgi_app = "$module:application"
+bind = "127.0.0.1:$port"
+workers = 1
+threads = 4
+worker_class = "gthread"
+worker_tmp_dir = "/dev/shm"
+timeout = 120
+keepalive = 75
+accesslog = "$log/$service-access.log"
+errorlog = "$log/$service-gunicorn.log"

@@ -1,0 +1,1 @@
+"""Obtains the upstream programs that a region runs, at their pinned versions."""

@@ -1,0 +1,1 @@
+"""Runs one region on this machine: supervisor, gateway, management plane, services."""

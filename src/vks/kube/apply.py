@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from vks.kube.client import Body, Client
+from vks.kube.client import Client
 from vks.kube.codec import resource_of
 from vks.kube.objects import KubeObject, Resource
+from vks.kube.wire import Body
 
 K = TypeVar("K", bound=KubeObject)
 

@@ -7,33 +7,30 @@ writing one back whole would erase the others.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, overload
-from urllib.parse import quote
 
 import msgspec
 
-from vks.kube import codec
-from vks.kube.codec import Bookmark, Change, PoisonObject, resource_of
+from vks.kube import codec, wire
+from vks.kube.codec import PoisonObject, resource_of
 from vks.kube.config import ClientConfig
-from vks.kube.errors import ApiError, NotFound, Unavailable
+from vks.kube.errors import NotFound
 from vks.kube.objects import Key, KubeObject, Resource
 from vks.kube.transport import Request, RequestObserver, Transport
+from vks.kube.wire import Batch, Body
 from vks.kube.writes import note_removal, note_write
 
 T = TypeVar("T")
 K = TypeVar("K", bound=KubeObject)
-Body = Mapping[str, Any] | msgspec.Struct
 Untyped = dict[str, Any]
 
 APPLY = "application/apply-patch+yaml"  # JSON is YAML; every server version takes this name
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
-
-_PARTIAL = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 
 
 @dataclass(frozen=True)
@@ -43,10 +40,6 @@ class ListResult(Generic[T]):
     items: list[T]
     resource_version: str
     poison: list[PoisonObject]
-
-
-#: What a watch yields: the events that arrived together.
-Batch = list[Change[Any] | Bookmark | PoisonObject]
 
 
 class Client:
@@ -86,8 +79,8 @@ class Client:
     async def get(self, model: Resource, name: str, namespace: str = "") -> Untyped: ...
     async def get(self, model: type[KubeObject] | Resource, name: str, namespace: str = "") -> Any:
         """The object. Raises NotFound and the other ApiErrors."""
-        path = _path(resource_of(model), namespace, name)
-        return self._decode(model, await self._send("GET", path, accept=_accept(model)))
+        path = wire.path(resource_of(model), namespace, name)
+        return self._decode(model, await self._send("GET", path, accept=wire.accept(model)))
 
     @overload
     async def list(
@@ -122,13 +115,13 @@ class Client:
 
         Raises Gone when the pages took longer than the server keeps history.
         """
-        path = _path(resource_of(model), namespace or "")
-        params = _selectors(label_selector, field_selector) | {"limit": str(limit)}
+        path = wire.path(resource_of(model), namespace or "")
+        params = wire.selectors(label_selector, field_selector) | {"limit": str(limit)}
         items: list[Any] = []
         poison: list[PoisonObject] = []
         while True:
-            body = await self._send("GET", path, params, accept=_accept(model, "List"))
-            page = _checked(codec.decode_list, model, body)
+            body = await self._send("GET", path, params, accept=wire.accept(model, "List"))
+            page = wire.checked(codec.decode_list, model, body)
             items += page.items
             poison += page.poison
             if not page.continue_token:
@@ -152,16 +145,16 @@ class Client:
         connection never ends by itself; the caller keeps a watchdog (bookmarks come about
         once a minute).
         """
-        params = _selectors(label_selector, field_selector) | {
+        params = wire.selectors(label_selector, field_selector) | {
             "watch": "1",
             "allowWatchBookmarks": "true",
             "resourceVersion": resource_version,
             "timeoutSeconds": str(timeout_seconds),
         }
-        path = _path(resource_of(model), namespace or "")
-        request = Request("GET", path, params, accept=_accept(model))
+        path = wire.path(resource_of(model), namespace or "")
+        request = Request("GET", path, params, accept=wire.accept(model))
         async with self._transport.stream(request) as chunks:
-            yield _batches(model, chunks)
+            yield wire.batches(model, chunks)
 
     # --- writing ---------------------------------------------------------------------------
 
@@ -174,8 +167,8 @@ class Client:
     ) -> Any:
         """Creates the object of that body. Raises AlreadyExists, Invalid, …"""
         resource = resource_of(model)
-        document = _document(resource, body)
-        path = _path(resource, document["metadata"].get("namespace", ""))
+        document = wire.document(resource, body)
+        path = wire.path(resource, document["metadata"].get("namespace", ""))
         params = {"fieldManager": field_manager} if field_manager else {}
         return await self._write("POST", model, path, params, document, "application/json")
 
@@ -214,9 +207,9 @@ class Client:
         body carries a uid or resourceVersion that is no longer the object's.
         """
         resource = resource_of(model)
-        document = _document(resource, body)
+        document = wire.document(resource, body)
         meta = document["metadata"]
-        path = _path(resource, meta.get("namespace", ""), meta["name"], subresource)
+        path = wire.path(resource, meta.get("namespace", ""), meta["name"], subresource)
         params = {"fieldManager": field_manager, "force": "true" if force else "false"}
         return await self._write("PATCH", model, path, params, document, APPLY)
 
@@ -253,7 +246,7 @@ class Client:
         field_manager: str = "",
     ) -> Any:
         """RFC 6902. Raises Invalid when a `test` fails or a path is not there."""
-        path = _path(resource_of(model), namespace, name, subresource)
+        path = wire.path(resource_of(model), namespace, name, subresource)
         params = {"fieldManager": field_manager} if field_manager else {}
         return await self._write("PATCH", model, path, params, ops, JSON_PATCH)
 
@@ -290,7 +283,7 @@ class Client:
         field_manager: str = "",
     ) -> Any:
         """RFC 7386. A `metadata.resourceVersion` in it makes it a compare-and-swap: Conflict."""
-        path = _path(resource_of(model), namespace, name, subresource)
+        path = wire.path(resource_of(model), namespace, name, subresource)
         params = {"fieldManager": field_manager} if field_manager else {}
         return await self._write("PATCH", model, path, params, patch, MERGE_PATCH)
 
@@ -315,12 +308,12 @@ class Client:
         preconditions = {"uid": uid, "resourceVersion": resource_version}
         if given := {k: v for k, v in preconditions.items() if v is not None}:
             options["preconditions"] = given
-        path = _path(resource, namespace, name)
+        path = wire.path(resource, namespace, name)
         try:
             body = await self._send("DELETE", path, body=msgspec.json.encode(options))
         except NotFound:
             return False
-        answer = _checked(msgspec.json.decode, body)
+        answer = wire.checked(msgspec.json.decode, body)
         if answer.get("kind") == "Status":
             removed = (answer.get("details") or {}).get("uid", "")
             note_removal(self, resource, Key(namespace, name), removed)
@@ -356,7 +349,7 @@ class Client:
         content_type: str,
     ) -> Any:
         encoded = msgspec.json.encode(document)
-        request = Request(method, path, params, encoded, content_type, _accept(model))
+        request = Request(method, path, params, encoded, content_type, wire.accept(model))
         answer = self._decode(model, await self._transport.send(request))
         note_write(self, resource_of(model), answer)
         return answer
@@ -374,61 +367,4 @@ class Client:
 
     @staticmethod
     def _decode(model: type[KubeObject] | Resource, body: bytes) -> Any:
-        return _checked(codec.decoder_for(model).decode, body)
-
-
-async def _batches(
-    model: type[KubeObject] | Resource, chunks: AsyncIterator[bytes]
-) -> AsyncIterator[Batch]:
-    splitter = codec.LineSplitter()
-    async for chunk in chunks:
-        batch: Batch = []
-        failure: ApiError | None = None
-        for line in splitter.feed(chunk):
-            try:
-                batch.append(_checked(codec.decode_event, model, line))
-            except ApiError as error:
-                failure = error
-                break
-        if batch:
-            yield batch
-        if failure is not None:  # what came before it in the same chunk counts
-            raise failure
-
-
-def _checked(decode: Callable[..., Any], *args: Any) -> Any:
-    """Runs a decoder; a broken answer is the server's failure and may be asked for again."""
-    try:
-        return decode(*args)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unavailable(f"undecodable answer: {error}", reason="BadAnswer") from error
-
-
-def _document(resource: Resource, body: Body) -> dict[str, Any]:
-    document = dict(msgspec.to_builtins(body) if isinstance(body, msgspec.Struct) else body)
-    return document | {"apiVersion": resource.api_version, "kind": resource.kind}
-
-
-def _path(
-    resource: Resource, namespace: str, name: str = "", subresource: str | None = None
-) -> str:
-    parts = [resource.base_path]
-    if namespace and resource.namespaced:
-        parts += ["namespaces", quote(namespace, safe="")]
-    parts.append(resource.plural)
-    if name:
-        parts.append(quote(name, safe=""))
-    if subresource:
-        parts.append(subresource)
-    return "/".join(parts)
-
-
-def _selectors(label_selector: str | None, field_selector: str | None) -> dict[str, str]:
-    params = {"labelSelector": label_selector, "fieldSelector": field_selector}
-    return {key: value for key, value in params.items() if value}
-
-
-def _accept(model: type[KubeObject] | Resource, suffix: str = "") -> str:
-    if not isinstance(model, Resource) and model.metadata_only:
-        return _PARTIAL.replace("{}", suffix)
-    return "application/json"
+        return wire.checked(codec.decoder_for(model).decode, body)

@@ -44,12 +44,11 @@ class WorkQueue(Generic[K]):
         *,
         base_delay: float = _BASE_DELAY,
         max_delay: float = _MAX_DELAY,
-        observer: QueueObserver | None = None,
     ) -> None:
         """Delays in seconds: the first retry's, and the longest."""
         self._base_delay = base_delay
         self._max_delay = max_delay
-        self._observer = observer
+        self.observer: QueueObserver | None = None
         self._order = itertools.count()
         self._ready: list[tuple[int, int, K]] = []  # (-priority, order, key), with stale entries
         self._dirty: dict[K, tuple[int, float]] = {}  # key -> (priority, added at)
@@ -96,8 +95,8 @@ class WorkQueue(Generic[K]):
         if known is not None and known[0] >= priority:
             return
         self._dirty[key] = (priority, known[1] if known else self._now())
-        if known is None and self._observer is not None:
-            self._observer.added(priority)
+        if known is None and self.observer is not None:
+            self.observer.added(priority)
         if key not in self._processing:
             self._push(key, priority)
 
@@ -124,8 +123,8 @@ class WorkQueue(Generic[K]):
         self._failures[key] = failures + 1
         # The exponent is bounded: 2**2000 does not fit a float.
         delay = min(self._base_delay * 2.0 ** min(failures, 64), self._max_delay)
-        if self._observer is not None:
-            self._observer.retried()
+        if self.observer is not None:
+            self.observer.retried()
         self.add_after(key, delay, priority)
         return delay
 
@@ -172,12 +171,14 @@ class WorkQueue(Generic[K]):
     def done(self, key: K) -> None:
         """The worker lets go of the key; it becomes ready again if it was added meanwhile."""
         started = self._processing.pop(key)
-        if self._observer is not None:
-            self._observer.finished(self._now() - started)
+        if self.observer is not None:
+            self.observer.finished(self._now() - started)
         if key in self._dirty:
             self._push(key, self._dirty[key][0])
-        if not self._processing:
-            self._settle()
+        waiters, self._idle = self._idle, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def shut_down(self) -> None:
         """Takes nothing more; workers get what is ready and then QueueShutDownError."""
@@ -189,16 +190,10 @@ class WorkQueue(Generic[K]):
         for getter in self._getters:
             if not getter.done():
                 getter.set_result(None)
-        if not self._processing:
-            self._settle()
 
-    def drop_ready(self) -> None:
-        """Forgets what is ready: after `shut_down`, workers only finish what they hold."""
-        self.discard(lambda _: True)
-
-    async def wait_idle(self) -> None:
-        """Returns when no worker holds a key."""
-        while self._processing:
+    async def wait_idle(self, concerned: Callable[[K], bool] = lambda _: True) -> None:
+        """Returns when no worker holds such a key."""
+        while any(concerned(key) for key in self._processing):
             waiter = asyncio.get_running_loop().create_future()
             self._idle.append(waiter)
             await waiter
@@ -212,8 +207,8 @@ class WorkQueue(Generic[K]):
             del self._dirty[key]
             now = self._now()
             self._processing[key] = now
-            if self._observer is not None:
-                self._observer.started(entry[0], now - entry[1])
+            if self.observer is not None:
+                self.observer.started(entry[0], now - entry[1])
             return key, entry[0]
         return None
 
@@ -227,12 +222,6 @@ class WorkQueue(Generic[K]):
             if not getter.done():
                 getter.set_result(None)
                 return
-
-    def _settle(self) -> None:
-        for waiter in self._idle:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._idle.clear()
 
     def _arm(self) -> None:
         """One timer, for the earliest delay."""

@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - Waiting is no error; the three are one family
 """What a reconcile comes back with: a result, or an error that says what to do next."""
 
 from __future__ import annotations

@@ -50,10 +50,6 @@ class Store(Generic[T]):
             return [*self._objects.values()]
         return [obj for key, obj in self._objects.items() if key.namespace == namespace]
 
-    def keys(self) -> Iterable[Key]:
-        """The keys of all objects."""
-        return self._objects.keys()
-
     def by_index(self, name: str, value: str) -> Sequence[T]:
         """The objects with that index value. Raises KeyError for an unknown index."""
         return [*self._indexes[name].get(value, {}).values()]

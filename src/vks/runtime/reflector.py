@@ -1,0 +1,200 @@
+"""Follows one kind on one API server: list once, then watch without losing or inventing
+anything, whatever the connection does.
+
+The rules are client-go's: resume from the last resource version after a clean end, list
+again when history is gone, back off on errors, distrust silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from random import Random
+from typing import Any, Generic, Protocol, TypeVar
+
+import structlog
+
+from vks.kube.client import ListResult
+from vks.kube.codec import Bookmark, Change, PoisonObject
+from vks.kube.errors import ApiError, Gone, Unavailable
+from vks.kube.objects import KubeObject
+from vks.kube.selectors import Selection
+from vks.kube.wire import Batch
+from vks.runtime.backoff import Backoff
+
+T = TypeVar("T", bound=KubeObject)
+
+#: Bookmarks come about once a minute, so a longer silence is a dead connection.
+INACTIVITY_TIMEOUT = 70.0
+_PAGE = 500
+_BASE_DELAY = 0.1
+_MAX_DELAY = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+class ListWatcher(Protocol):
+    """The part of `vks.kube.client.Client` that a reflector uses."""
+
+    async def list(
+        self,
+        model: Any,
+        namespace: str | None = None,
+        *,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        limit: int = 500,
+    ) -> ListResult[Any]: ...
+
+    def watch(
+        self,
+        model: Any,
+        namespace: str | None = None,
+        *,
+        resource_version: str,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+        timeout_seconds: int = 300,
+    ) -> AbstractAsyncContextManager[AsyncIterator[Batch]]: ...
+
+
+class Sink(Protocol[T]):
+    """Receives what the reflector learns, in order."""
+
+    def replace(self, listed: ListResult[T]) -> None:
+        """The whole truth: what is not in it is deleted."""
+
+    def apply(self, change: Change[T]) -> None:
+        """One change."""
+
+    def poison(self, found: PoisonObject) -> None:
+        """An object that does not decode."""
+
+    def progress(self, resource_version: str) -> None:
+        """Everything up to that version has been handed over."""
+
+
+class Reflector(Generic[T]):
+    """Keeps a sink up to date. `error` is the current trouble, None while all is well."""
+
+    def __init__(
+        self,
+        source: ListWatcher,
+        model: type[T],
+        selection: Selection,
+        sink: Sink[T],
+        *,
+        rng: Random,
+    ) -> None:
+        self.error: ApiError | None = None
+        self._source = source
+        self._model = model
+        self._selection = selection
+        self._sink = sink
+        self._rng = rng
+        self._backoff = Backoff(rng, base=_BASE_DELAY, limit=_MAX_DELAY)
+        self._version = ""
+        self._log = log.bind(kind=model.resource.kind)
+
+    async def run(self) -> None:
+        """Runs until cancelled; every ApiError is retried."""
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                delay = await self._watch()
+            except ApiError as error:
+                delay = self._after(error)
+            if delay > 0:
+                await asyncio.sleep(delay)
+
+    async def _list(self) -> None:
+        listed: ListResult[T] = await self._source.list(
+            self._model,
+            self._selection.namespace,
+            label_selector=self._selection.label_selector,
+            field_selector=self._selection.field_selector,
+            limit=_PAGE,
+        )
+        for found in listed.poison:
+            self._sink.poison(found)
+        self._sink.replace(listed)
+        self._advance(listed.resource_version)
+        self._recovered()
+
+    async def _watch(self) -> float:
+        """One watch to its clean end; returns the pause before the next one."""
+        loop = asyncio.get_running_loop()
+        alive = False
+        try:
+            async with (
+                asyncio.timeout(INACTIVITY_TIMEOUT) as watchdog,
+                self._source.watch(
+                    self._model,
+                    self._selection.namespace,
+                    resource_version=self._version,
+                    label_selector=self._selection.label_selector,
+                    field_selector=self._selection.field_selector,
+                    timeout_seconds=self._rng.randint(300, 600),
+                ) as stream,
+            ):
+                self._recovered()
+                async for batch in stream:
+                    watchdog.reschedule(loop.time() + INACTIVITY_TIMEOUT)
+                    self._take(batch)
+                    if not alive:
+                        alive = True
+                        self._backoff.reset()
+        except TimeoutError as error:
+            if not watchdog.expired():
+                raise
+            raise Unavailable(
+                f"no event or bookmark in {INACTIVITY_TIMEOUT:.0f} s", reason="WatchStalled"
+            ) from error
+        # A server that ends watches without a word must not be asked in a tight loop.
+        return 0.0 if alive else self._backoff.next()
+
+    def _take(self, batch: Batch) -> None:
+        for event in batch:
+            if isinstance(event, Bookmark):
+                self._check_history(event.resource_version)
+            elif self._is_older(event.resource_version):
+                continue  # sent before the connection broke, and again after it
+            elif isinstance(event, PoisonObject):
+                self._sink.poison(event)
+            else:
+                self._sink.apply(event)
+            self._advance(event.resource_version)
+
+    def _check_history(self, version: str) -> None:
+        """A bookmark behind us means that the server's storage was set back (restored)."""
+        if self._is_older(version):
+            raise Gone("the server's history went back", status=410)
+
+    def _is_older(self, version: str) -> bool:
+        # Versions of one kind are comparable (KEP-5504). Equal is not older: objects that
+        # expire together are deleted in one revision.
+        numeric = version.isdigit() and self._version.isdigit()
+        return numeric and int(version) < int(self._version)
+
+    def _advance(self, version: str) -> None:
+        if version:
+            self._version = version
+            self._sink.progress(version)
+
+    def _after(self, error: ApiError) -> float:
+        """Notes the error; returns the pause before the next attempt."""
+        if isinstance(error, Gone) or any(
+            cause.reason == "ResourceVersionTooLarge" for cause in error.causes
+        ):
+            self._version = ""
+        if type(error) is not type(self.error):
+            self._log.warning("watch interrupted", reason=error.reason, error=error.message)
+        self.error = error
+        return max(self._backoff.next(), error.retry_after or 0.0)
+
+    def _recovered(self) -> None:
+        if self.error is not None:
+            self._log.info("watch recovered")
+            self.error = None

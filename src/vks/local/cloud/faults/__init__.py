@@ -1,0 +1,1 @@
+"""A cloud that misbehaves on demand: slow, failing, rate-limited, losing its answers."""

@@ -1,0 +1,1 @@
+"""The thin web layer: routes, calls, errors, validation of bodies, pages."""

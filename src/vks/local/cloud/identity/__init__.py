@@ -1,0 +1,1 @@
+"""Keystone v3: who is who, and who may do what where."""

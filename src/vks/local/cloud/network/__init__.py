@@ -1,0 +1,1 @@
+"""Neutron: networks, subnets, ports, routers, security groups."""

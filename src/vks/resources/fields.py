@@ -13,6 +13,7 @@ DnsLabel = Annotated[
 ]
 #: An id or a name in the cloud; Neutron and Nova bound both by 255 characters.
 CloudName = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+ZoneList = Annotated[tuple[CloudName, ...], msgspec.Meta(min_length=1, max_length=100)]
 KubernetesVersion = Annotated[str, msgspec.Meta(pattern=r"^v1\.[0-9]+\.[0-9]+$", max_length=32)]
 Cidr = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f.:]+/[0-9]{1,3}$", max_length=64)]
 Replicas = Annotated[int, msgspec.Meta(ge=0, le=1000)]

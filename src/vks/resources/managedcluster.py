@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+import msgspec
+
 from vks.kube.objects import Condition, KubeObject, KubeStruct, Resource
 from vks.resources.fields import (
     Cidr,
@@ -12,17 +14,25 @@ from vks.resources.fields import (
     ControlPlaneReplicas,
     Endpoint,
     KubernetesVersion,
+    ZoneList,
 )
 from vks.resources.project import GROUP, VERSION
 
+#: JSON list of NodePoolSpecs that the controller has yet to make for a new cluster: cluster and
+#: pools are asked for in one request, and one write of one object is all that can be atomic.
+INITIAL_POOLS_ANNOTATION = "vks.verda/initial-node-pools"
+#: `OPERATION:DIGEST` of the request that made the cluster, so that the same request, sent again
+#: after a lost answer, is recognised.
+REQUEST_ANNOTATION = "vks.verda/request"
+
 
 class ControlPlaneSpec(KubeStruct, frozen=True, kw_only=True):
-    """`zones` empty means every zone of the region; `image` empty means the version's own."""
+    """Everything is spelt out: what a region adds or renames later must not move machines."""
 
     replicas: ControlPlaneReplicas = 3
     flavor: CloudName
-    image: CloudName | None = None
-    zones: tuple[CloudName, ...] = ()
+    image: CloudName
+    zones: ZoneList
 
 
 class ClusterNetworkSpec(KubeStruct, frozen=True, kw_only=True):
@@ -34,13 +44,31 @@ class ClusterNetworkSpec(KubeStruct, frozen=True, kw_only=True):
     cni: Literal["default", "none"] = "default"
 
 
+class KubeProxySpec(KubeStruct, frozen=True, kw_only=True):
+    """`conntrack_max_per_core` 0 leaves the kernel's limit, None means kube-proxy's default."""
+
+    mode: Literal["nftables", "iptables"] = "nftables"
+    conntrack_max_per_core: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class BootstrapSpec(KubeStruct, frozen=True, kw_only=True):
+    """What the region's configuration says about bootstrapping servers."""
+
+    ignore_preflight_errors: tuple[str, ...] = ()
+    kube_proxy: KubeProxySpec = KubeProxySpec()
+    cni_image: str = "registry.vks.verda/vks/cni:v1"
+
+
 class ManagedClusterSpec(KubeStruct, frozen=True, kw_only=True):
+    """`bootstrap` is filled from the region's configuration once, when the cluster is made."""
+
     region: CloudName
     version: KubernetesVersion
     control_plane: ControlPlaneSpec
     network: ClusterNetworkSpec = ClusterNetworkSpec()
     key_name: CloudName | None = None
     provisioner: Literal["capi", "legacy"] = "capi"
+    bootstrap: BootstrapSpec | None = None
 
 
 class ControlPlaneStatus(KubeStruct, frozen=True, kw_only=True):

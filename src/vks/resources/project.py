@@ -9,8 +9,10 @@ from vks.resources.fields import CloudName, ConditionList
 
 GROUP = "vks.verda"
 VERSION = "v1alpha1"
-#: The Secret in a project's namespace that holds its `clouds.yaml`.
+#: The Secret in a project's namespace that holds its `clouds.yaml`, the key and the entry in it.
 CLOUD_SECRET = "cloud-config"  # noqa: S105 - a name, not a secret
+CLOUD_SECRET_KEY = "clouds.yaml"  # noqa: S105 - a name, not a secret
+CLOUD_NAME = "verda"
 
 
 class ProjectSpec(KubeStruct, frozen=True, kw_only=True):

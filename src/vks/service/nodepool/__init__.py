@@ -1,0 +1,1 @@
+"""NodePool: a number of like workers, spread evenly over zones."""

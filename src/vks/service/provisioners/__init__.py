@@ -1,0 +1,1 @@
+"""What turns a ManagedCluster and its NodePools into the objects that make machines."""

@@ -1,0 +1,90 @@
+"""How kubeadm runs on the servers: the part of the specs that becomes user data.
+
+Any change of what these functions return for an unchanged cluster replaces every machine of
+every cluster on the day that it is deployed. The golden files of the tests hold them still.
+Values are data, serialised by Cluster API or by a YAML writer, never pasted into text; what
+cloud-init fills in on the server is a jinja expression as a whole value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from vks.resources.managedcluster import BootstrapSpec, ManagedCluster
+
+Body = dict[str, Any]
+
+_KUBE_PROXY_FILE = "/etc/kubernetes/vks/kube-proxy.yaml"
+_INIT_CONFIG = "/run/kubeadm/kubeadm.yaml"
+
+
+def control_plane_config(cluster: ManagedCluster) -> Body:
+    """`kubeadmConfigSpec` of a KubeadmControlPlane."""
+    registration = _node_registration(cluster)
+    bootstrap = bootstrap_of(cluster)
+    return {
+        "clusterConfiguration": {
+            "apiServer": {"certSANs": ["localhost", "127.0.0.1"]},
+            "controllerManager": {"extraArgs": [{"name": "cloud-provider", "value": "external"}]},
+        },
+        "initConfiguration": {"nodeRegistration": registration},
+        "joinConfiguration": {"nodeRegistration": registration},
+        "files": [
+            {
+                "path": _KUBE_PROXY_FILE,
+                "owner": "root:root",
+                "permissions": "0644",
+                "content": _kube_proxy_document(bootstrap),
+            }
+        ],
+        # Cluster API has no field for it, and kubeadm reads it only from the file of `init`,
+        # which the machines that join do not have.
+        "preKubeadmCommands": [
+            f"test ! -f {_INIT_CONFIG} || cat {_KUBE_PROXY_FILE} >> {_INIT_CONFIG}"
+        ],
+    }
+
+
+def worker_config(cluster: ManagedCluster) -> Body:
+    """The spec of a worker's KubeadmConfig.
+
+    Labels and taints of the pool are not in it: they change without replacing nodes.
+    """
+    return {"joinConfiguration": {"nodeRegistration": _node_registration(cluster)}}
+
+
+def bootstrap_of(cluster: ManagedCluster) -> BootstrapSpec:
+    return cluster.spec.bootstrap or BootstrapSpec()
+
+
+def _node_registration(cluster: ManagedCluster) -> Body:
+    """The Node is named after the server and knows which server it is from the first moment."""
+    provider_id = (
+        f"verda:///{cluster.spec.region}"
+        "/{{ ds.meta_data.availability_zone }}/{{ ds.meta_data.uuid }}"
+    )
+    registration: Body = {
+        "name": "{{ ds.meta_data.name }}",
+        "kubeletExtraArgs": [
+            {"name": "cloud-provider", "value": "external"},
+            {"name": "provider-id", "value": provider_id},
+        ],
+    }
+    ignored = bootstrap_of(cluster).ignore_preflight_errors
+    if ignored:
+        registration["ignorePreflightErrors"] = list(ignored)
+    return registration
+
+
+def _kube_proxy_document(bootstrap: BootstrapSpec) -> str:
+    kube_proxy = bootstrap.kube_proxy
+    document: Body = {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": kube_proxy.mode,
+    }
+    if kube_proxy.conntrack_max_per_core is not None:
+        document["conntrack"] = {"maxPerCore": kube_proxy.conntrack_max_per_core}
+    return yaml.safe_dump(document, explicit_start=True, sort_keys=True)

@@ -1,0 +1,111 @@
+"""The cluster itself: Cluster, VerdaCluster, KubeadmControlPlane and its machine template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from vks.resources.clusterapi import Cluster, KubeadmControlPlane
+from vks.resources.managedcluster import ManagedCluster
+from vks.resources.project import CLOUD_SECRET
+from vks.resources.verdacluster import VerdaCluster
+from vks.resources.verdamachine import VerdaMachineTemplate
+from vks.service.names import control_plane_name
+from vks.service.provisioners.capi.bootstrap import control_plane_config
+from vks.service.provisioners.capi.manifest import (
+    Body,
+    Manifest,
+    labels_of,
+    metadata,
+    owned,
+    reference,
+    template,
+)
+
+#: Seconds that draining and detaching may take before a machine goes anyway: a budget that
+#: allows no eviction must not hold a machine for ever.
+DELETION = {
+    "nodeDrainTimeoutSeconds": 600,
+    "nodeVolumeDetachTimeoutSeconds": 300,
+    "nodeDeletionTimeoutSeconds": 30,
+}
+
+
+def cluster_manifests(cluster: ManagedCluster, zones: Iterable[str]) -> list[Manifest]:
+    """In the order in which they are to be applied; `zones` are the region's.
+
+    The Cluster comes last: core looks again only after 30 s for what a Cluster refers to and
+    does not find. VerdaCluster and KubeadmControlPlane are owned by the Cluster, which core
+    says itself; deletion goes through the Cluster, in its order.
+    """
+    machines = template(
+        VerdaMachineTemplate,
+        cluster,
+        control_plane_name(cluster.metadata.name),
+        verda_machine_spec(
+            cluster, cluster.spec.control_plane.flavor, cluster.spec.control_plane.image
+        ),
+    )
+    infrastructure = _verda_cluster(cluster, zones)
+    control_plane = _control_plane(cluster, machines)
+    return [
+        machines,
+        infrastructure,
+        control_plane,
+        _cluster(cluster, infrastructure, control_plane),
+    ]
+
+
+def verda_machine_spec(cluster: ManagedCluster, flavor: str, image: str) -> Body:
+    """What is the same for all servers of one role or pool."""
+    spec: Body = {"flavor": flavor, "image": image}
+    if cluster.spec.key_name is not None:
+        spec["keyName"] = cluster.spec.key_name
+    return spec
+
+
+def _verda_cluster(cluster: ManagedCluster, zones: Iterable[str]) -> Manifest:
+    chosen = cluster.spec.control_plane.zones
+    spec: dict[str, Any] = {
+        "region": cluster.spec.region,
+        "identityRef": {"name": CLOUD_SECRET},
+        "failureDomains": {
+            zone: {"controlPlane": zone in chosen} for zone in sorted({*zones, *chosen})
+        },
+    }
+    if cluster.spec.network.network_id is not None:
+        spec["network"] = {"networkID": cluster.spec.network.network_id}
+    return Manifest(
+        VerdaCluster, {"metadata": metadata(cluster, cluster.metadata.name), "spec": spec}
+    )
+
+
+def _control_plane(cluster: ManagedCluster, machines: Manifest) -> Manifest:
+    spec: dict[str, Any] = {
+        "replicas": cluster.spec.control_plane.replicas,
+        "version": cluster.spec.version,
+        "machineTemplate": {
+            "metadata": {"labels": labels_of(cluster)},
+            "spec": {"infrastructureRef": reference(machines), "deletion": DELETION},
+        },
+        "kubeadmConfigSpec": control_plane_config(cluster),
+        "rollout": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}},
+    }
+    name = control_plane_name(cluster.metadata.name)
+    return Manifest(KubeadmControlPlane, {"metadata": metadata(cluster, name), "spec": spec})
+
+
+def _cluster(
+    cluster: ManagedCluster, infrastructure: Manifest, control_plane: Manifest
+) -> Manifest:
+    network = cluster.spec.network
+    spec = {
+        "clusterNetwork": {
+            "pods": {"cidrBlocks": [network.pod_cidr]},
+            "services": {"cidrBlocks": [network.service_cidr]},
+        },
+        "infrastructureRef": reference(infrastructure),
+        "controlPlaneRef": reference(control_plane),
+    }
+    body = {"metadata": metadata(cluster, cluster.metadata.name), "spec": spec}
+    return Manifest(Cluster, owned(body, cluster))

@@ -15,6 +15,7 @@ from vks.resources.fields import (
     LocalReference,
     NamedList,
 )
+from vks.resources.validation import immutable, write_once
 
 
 class FailureDomainSpec(KubeStruct, frozen=True, kw_only=True):
@@ -80,6 +81,16 @@ class VerdaClusterStatus(KubeStruct, frozen=True, kw_only=True):
 class VerdaCluster(KubeObject, frozen=True, kw_only=True):
     resource: ClassVar[Resource] = Resource(
         INFRASTRUCTURE_GROUP, "v1beta1", "VerdaCluster", "verdaclusters"
+    )
+    #: Not on the spec: templates share it, and a template's rules differ (see config/admission).
+    validations: ClassVar[tuple[dict[str, str], ...]] = (
+        immutable("spec.region"),
+        {
+            "rule": "has(self.spec.network) == has(oldSelf.spec.network) "
+            "&& (!has(self.spec.network) || self.spec.network == oldSelf.spec.network)",
+            "message": "spec.network is immutable",
+        },
+        write_once("spec.controlPlaneEndpoint"),
     )
     spec: VerdaClusterSpec
     status: VerdaClusterStatus = VerdaClusterStatus()

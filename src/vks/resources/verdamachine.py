@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
 from vks.kube.objects import Condition, KubeObject, KubeStruct, ObjectMeta, Resource
 from vks.resources.contract import INFRASTRUCTURE_GROUP
-from vks.resources.fields import CloudName, ConditionList, Initialization, MachineAddress
+from vks.resources.fields import (
+    CloudName,
+    ConditionList,
+    Initialization,
+    MachineAddress,
+)
+from vks.resources.validation import immutable, write_once
 
 #: Seconds from "server requested" until its Node must have appeared.
 DEFAULT_NODE_STARTUP_TIMEOUT = 600
@@ -24,8 +30,11 @@ class VerdaMachineSpec(KubeStruct, frozen=True, kw_only=True):
     availability_zone: CloudName | None = None
     key_name: CloudName | None = None
     server_metadata: dict[str, Annotated[str, msgspec.Meta(max_length=255)]] = {}
-    #: Take over this server instead of making one. Never deleted until a release is recorded.
+    #: Take over this server instead of making one.
     adopt_server_id: CloudName | None = None
+    #: What becomes of a server that was taken over when the machine is deleted. "Delete" is for
+    #: when its former owner has released it.
+    adopted_server_policy: Literal["Retain", "Delete"] = "Retain"
     node_startup_timeout_seconds: Annotated[int, msgspec.Meta(ge=60, le=86400)] = (
         DEFAULT_NODE_STARTUP_TIMEOUT
     )
@@ -45,6 +54,15 @@ class VerdaMachineStatus(KubeStruct, frozen=True, kw_only=True):
 class VerdaMachine(KubeObject, frozen=True, kw_only=True):
     resource: ClassVar[Resource] = Resource(
         INFRASTRUCTURE_GROUP, "v1beta1", "VerdaMachine", "verdamachines"
+    )
+    #: Not on the spec: templates share it, and a template's rules differ (see config/admission).
+    validations: ClassVar[tuple[dict[str, str], ...]] = (
+        *(
+            write_once(f"spec.{field}")
+            for field in ("providerID", "availabilityZone", "adoptServerID")
+        ),
+        immutable("spec.flavor"),
+        immutable("spec.image"),
     )
     spec: VerdaMachineSpec
     status: VerdaMachineStatus = VerdaMachineStatus()

@@ -1,0 +1,116 @@
+"""The clouds behind the clusters: credentials from Secrets, one connection per credential."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from vks.kube.client import Client
+from vks.kube.errors import NotFound as ObjectNotFound
+from vks.kube.objects import Key
+from vks.provider.catalogue import Catalogue
+from vks.provider.poller import ServerPoller
+from vks.resources.core import Secret
+from vks.resources.verdacluster import VerdaCluster
+from vks.runtime.clock import Clock
+from vks.runtime.result import Waiting
+from vks.verda.cloud import Cloud
+from vks.verda.credentials import CloudConfig, InvalidCredentialsError
+from vks.verda.transport import thread_pool
+
+SECRET_KEY = "clouds.yaml"  # noqa: S105 (the key's name)
+#: Seconds for which a Secret's content is trusted: how long a rotated credential takes to arrive.
+TRUSTED = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+class Account(NamedTuple):
+    """One project, as one credential sees it."""
+
+    cloud: Cloud
+    poller: ServerPoller
+    catalogue: Catalogue
+
+
+class _Known(NamedTuple):
+    fingerprint: bytes
+    read_at: float
+
+
+class Accounts:
+    """Opens the account that a VerdaCluster's identityRef names. Accounts are shared by clusters
+    with the same credential. `notify` gets the keys of machines whose servers changed."""
+
+    def __init__(self, client: Client, notify: Callable[[Key], None], clock: Clock) -> None:
+        self._client = client
+        self._notify = notify
+        self._clock = clock
+        self._known: dict[Key, _Known] = {}
+        self._accounts: dict[bytes, Account] = {}
+        self._pollers: dict[bytes, asyncio.Task[None]] = {}
+        self._threads: ThreadPoolExecutor = thread_pool()
+
+    async def of(self, cluster: VerdaCluster) -> Account:
+        """The account of a cluster. Raises Waiting when the credential is missing or unusable."""
+        key = Key(cluster.metadata.namespace, cluster.spec.identity_ref.name)
+        known = self._known.get(key)
+        now = self._clock.monotonic()
+        if known is None or now - known.read_at > TRUSTED:
+            config = await self._read(key)
+            fingerprint = msgspec.json.encode(config, order="sorted")
+            if fingerprint not in self._accounts:
+                self._accounts[fingerprint] = self._open(fingerprint, config)
+            known = self._known[key] = _Known(fingerprint, now)
+            await self._close_unused()
+        return self._accounts[known.fingerprint]
+
+    async def run(self) -> None:
+        """Keep the pollers' tasks until cancelled, then close everything."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for fingerprint in list(self._accounts):
+                await self._close(fingerprint)
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _read(self, key: Key) -> CloudConfig:
+        try:
+            secret = await self._client.get(Secret, key.name, key.namespace)
+        except ObjectNotFound:
+            raise Waiting(
+                "IdentityNotFound", f"the Secret {key.name} does not exist", poll=5.0
+            ) from None
+        encoded = secret.data.get(SECRET_KEY, "")
+        try:
+            return CloudConfig.from_yaml(base64.b64decode(encoded, validate=True))
+        except (InvalidCredentialsError, binascii.Error) as error:
+            raise Waiting("IdentityInvalid", f"Secret {key.name}: {error}", poll=30.0) from None
+
+    def _open(self, fingerprint: bytes, config: CloudConfig) -> Account:
+        cloud = Cloud(config, pool=self._threads)
+        poller = ServerPoller(cloud.compute, self._notify, self._clock)
+        self._pollers[fingerprint] = asyncio.create_task(poller.run(), name="server-poller")
+        log.info("cloud account opened", auth_url=config.auth_url, region=config.region_name)
+        return Account(cloud, poller, Catalogue(cloud, self._clock))
+
+    async def _close_unused(self) -> None:
+        used = {known.fingerprint for known in self._known.values()}
+        for fingerprint in set(self._accounts) - used:
+            await self._close(fingerprint)
+
+    async def _close(self, fingerprint: bytes) -> None:
+        account = self._accounts.pop(fingerprint)
+        poller = self._pollers.pop(fingerprint)
+        poller.cancel()
+        await asyncio.gather(poller, return_exceptions=True)
+        await account.cloud.close()
+        for key in account.poller.keys():  # they follow their servers with the new credential
+            self._notify(key)

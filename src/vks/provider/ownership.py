@@ -1,0 +1,50 @@
+"""Recorded intent: the finalizer and the name under which an object owns things in the cloud."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from vks.kube.client import Client
+from vks.kube.errors import Conflict, Invalid
+from vks.kube.objects import KubeObject
+from vks.resources.contract import INFRASTRUCTURE_GROUP
+
+K = TypeVar("K", bound=KubeObject)
+
+CLUSTER_FINALIZER = f"verdacluster.{INFRASTRUCTURE_GROUP}"
+MACHINE_FINALIZER = f"verdamachine.{INFRASTRUCTURE_GROUP}"
+
+#: The first UID that the object had. `clusterctl move` makes new objects with new UIDs and without
+#: status, but keeps annotations: what the object owns in the cloud is found by this value.
+OWNER_ANNOTATION = f"{INFRASTRUCTURE_GROUP}/cloud-owner"
+
+
+def owner_id(obj: KubeObject) -> str:
+    """The owner's id in the marker of everything that the object has in the cloud."""
+    return obj.metadata.annotations.get(OWNER_ANNOTATION, obj.metadata.uid)
+
+
+async def claim(client: Client, obj: K, finalizer: str) -> K:
+    """Record, before the first call to the cloud, that the object has to be cleaned up and under
+    which name. Raises Conflict when the object changed since it was read."""
+    ops: list[dict[str, Any]] = []
+    meta = obj.metadata
+    if finalizer not in meta.finalizers:
+        if meta.finalizers:
+            ops.append({"op": "add", "path": "/metadata/finalizers/-", "value": finalizer})
+        else:
+            ops.append({"op": "add", "path": "/metadata/finalizers", "value": [finalizer]})
+    if OWNER_ANNOTATION not in meta.annotations:
+        if not meta.annotations:
+            ops.append({"op": "add", "path": "/metadata/annotations", "value": {}})
+        escaped = OWNER_ANNOTATION.replace("/", "~1")
+        ops.append({"op": "add", "path": f"/metadata/annotations/{escaped}", "value": meta.uid})
+    if not ops:
+        return obj
+    test = {"op": "test", "path": "/metadata/resourceVersion", "value": meta.resource_version}
+    try:
+        return await client.json_patch(type(obj), meta.name, meta.namespace, [test, *ops])
+    except Invalid as error:
+        if error.causes:
+            raise
+        raise Conflict(f"{obj.key} changed since it was read", status=409) from error

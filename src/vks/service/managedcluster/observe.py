@@ -1,0 +1,85 @@
+"""Everything that exists of one cluster, as the caches show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vks.kube.objects import Key
+from vks.resources.clusterapi import Cluster, KubeadmControlPlane, Machine, MachineDeployment
+from vks.resources.fields import Endpoint
+from vks.resources.managedcluster import ManagedCluster
+from vks.resources.nodepool import NodePool
+from vks.resources.verdacluster import VerdaCluster
+from vks.resources.verdamachine import VerdaMachine
+from vks.service.caches import Caches, of_cluster
+from vks.service.names import control_plane_name
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A snapshot; `cluster` is None once the ManagedCluster is gone."""
+
+    cluster: ManagedCluster | None
+    capi: Cluster | None = None
+    infrastructure: VerdaCluster | None = None
+    control_plane: KubeadmControlPlane | None = None
+    pools: tuple[NodePool, ...] = ()
+    deployments: tuple[MachineDeployment, ...] = ()
+    machines: tuple[Machine, ...] = ()
+    verda_machines: tuple[VerdaMachine, ...] = ()
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """Where the API server is reached, once the infrastructure says so."""
+        if self.capi is not None and self.capi.spec.control_plane_endpoint.valid:
+            return self.capi.spec.control_plane_endpoint
+        found = self.infrastructure and self.infrastructure.spec.control_plane_endpoint
+        return found if found and found.valid else None
+
+    @property
+    def control_plane_initialized(self) -> bool:
+        return (
+            self.control_plane is not None
+            and self.control_plane.status.initialization.control_plane_initialized
+        )
+
+    @property
+    def control_plane_settled(self) -> bool:
+        """Whether the control plane is what was asked for, all of it ready."""
+        plane = self.control_plane
+        if plane is None or self.cluster is None:
+            return False
+        wanted = self.cluster.spec.control_plane.replicas
+        status = plane.status
+        return (
+            status.observed_generation >= plane.metadata.generation
+            and plane.spec.replicas == wanted
+            and status.replicas == status.ready_replicas == status.up_to_date_replicas == wanted
+            and plane.spec.version == self.cluster.spec.version
+        )
+
+    def remaining(self) -> dict[str, int]:
+        """How many objects are left, by kind, in the order in which they go."""
+        counts = {
+            "MachineDeployment": len(self.deployments),
+            "VerdaMachine": len(self.verda_machines),
+            "Machine": len(self.machines),
+            "KubeadmControlPlane": int(self.control_plane is not None),
+            "VerdaCluster": int(self.infrastructure is not None),
+            "Cluster": int(self.capi is not None),
+            "NodePool": len(self.pools),
+        }
+        return {kind: count for kind, count in counts.items() if count}
+
+
+def observe(caches: Caches, key: Key) -> Observed:
+    return Observed(
+        cluster=caches.managed_clusters.get(key),
+        capi=caches.clusters.get(key),
+        infrastructure=caches.verda_clusters.get(key),
+        control_plane=caches.control_planes.get(Key(key.namespace, control_plane_name(key.name))),
+        pools=tuple(of_cluster(caches.node_pools, key)),
+        deployments=tuple(of_cluster(caches.deployments, key)),
+        machines=tuple(of_cluster(caches.machines, key)),
+        verda_machines=tuple(of_cluster(caches.verda_machines, key)),
+    )

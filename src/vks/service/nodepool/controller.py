@@ -1,0 +1,158 @@
+"""The NodePool controller: spread over zones, apply, report, and take down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from vks.kube.apply import Applier
+from vks.kube.errors import NotFound
+from vks.kube.finalizers import add_finalizer, remove_finalizer
+from vks.kube.objects import Key
+from vks.resources.clusterapi import Cluster, Machine, MachineDeployment
+from vks.resources.managedcluster import ManagedCluster
+from vks.resources.nodepool import NodePool, nodepool_name
+from vks.runtime.controller import Controller
+from vks.runtime.manager import Manager
+from vks.runtime.result import DONE, Result
+from vks.runtime.watches import Watch
+from vks.service.applying import ManifestApplier
+from vks.service.caches import Caches, cluster_keys, cluster_of, of_cluster
+from vks.service.names import POOL_LABEL
+from vks.service.nodepool.status import status_of
+from vks.service.nodepool.zones import distribute
+from vks.service.provisioners.capi.workers import pool_manifests
+
+NAME = "vks-nodepool"
+FINALIZER = "vks.verda/nodepool"
+
+
+class NodePoolReconciler:
+    """Reconciles the pools of the clusters that the capi provisioner serves."""
+
+    def __init__(self, manager: Manager, caches: Caches) -> None:
+        self._client = manager.client
+        self._clock = manager.clock
+        self._caches = caches
+        self._manifests = ManifestApplier(manager.client, NAME)
+        self._status = Applier(manager.client, NAME)
+
+    async def reconcile(self, key: Key) -> Result:
+        pool = self._caches.node_pools.get(key)
+        if pool is None:
+            return DONE
+        owner = Key(key.namespace, pool.spec.cluster_name)
+        cluster = self._caches.managed_clusters.get(owner)
+        if cluster is not None and cluster.spec.provisioner != "capi":
+            return DONE
+        deployments = [
+            deployment
+            for deployment in of_cluster(self._caches.deployments, owner)
+            if deployment.metadata.labels.get(POOL_LABEL) == pool.spec.pool_name
+        ]
+        if pool.deleting:
+            return await self._delete(pool, owner, deployments)
+        waits_for = self._waits_for(owner, cluster)
+        if cluster is None or waits_for:
+            await self._report(pool, deployments, {}, waits_for)
+            return DONE
+        pool = await add_finalizer(self._client, pool, FINALIZER)
+        desired = distribute(pool.spec.replicas, pool.spec.zones, _current(deployments))
+        for manifest in pool_manifests(cluster, pool, desired):
+            store = self._caches.deployments if manifest.model is MachineDeployment else None
+            await self._manifests.apply(manifest, store)
+        await self._remove_empty(pool, deployments)
+        await self._report(pool, deployments, desired, "")
+        return DONE
+
+    def _waits_for(self, owner: Key, cluster: ManagedCluster | None) -> str:
+        """Machines are made for a Cluster that exists and stays."""
+        if cluster is None:
+            return "there is no such cluster"
+        if cluster.deleting:
+            return "the cluster is being deleted"
+        if self._caches.clusters.get(owner) is None or cluster.spec.bootstrap is None:
+            return "the cluster has not been set up yet"
+        return ""
+
+    async def _remove_empty(self, pool: NodePool, deployments: Iterable[MachineDeployment]) -> None:
+        """Zones that the pool left go once their last machine is gone."""
+        for deployment in deployments:
+            zone = deployment.spec.template.spec.failure_domain
+            empty = deployment.spec.replicas == 0 == deployment.status.replicas
+            if zone not in pool.spec.zones and empty:
+                await self._remove(deployment)
+
+    async def _delete(
+        self, pool: NodePool, owner: Key, deployments: list[MachineDeployment]
+    ) -> Result:
+        await self._report(pool, deployments, {}, "")
+        for deployment in deployments:
+            await self._remove(deployment)
+        machines = [
+            machine
+            for machine in of_cluster(self._caches.machines, owner)
+            if machine.metadata.labels.get(POOL_LABEL) == pool.spec.pool_name
+        ]
+        if deployments or machines:
+            return DONE
+        try:
+            await remove_finalizer(self._client, pool, FINALIZER)
+        except NotFound:
+            return DONE
+        return DONE
+
+    async def _remove(self, deployment: MachineDeployment) -> None:
+        if not deployment.deleting:
+            meta = deployment.metadata
+            await self._client.delete(MachineDeployment, meta.name, meta.namespace, uid=meta.uid)
+
+    async def _report(
+        self,
+        pool: NodePool,
+        deployments: list[MachineDeployment],
+        desired: Mapping[str, int],
+        waits_for: str,
+    ) -> None:
+        body = {
+            "metadata": {"name": pool.metadata.name, "namespace": pool.metadata.namespace},
+            "status": status_of(pool, deployments, desired, waits_for, self._clock.now()),
+        }
+        await self._status.apply(NodePool, body, observed=pool, subresource="status")
+
+
+def _current(deployments: Iterable[MachineDeployment]) -> dict[str, int]:
+    return {
+        deployment.spec.template.spec.failure_domain: deployment.spec.replicas
+        for deployment in deployments
+    }
+
+
+def setup(manager: Manager, caches: Caches) -> Controller:
+    reconciler = NodePoolReconciler(manager, caches)
+
+    def pools_of(obj: ManagedCluster | Cluster) -> list[Key]:
+        return [
+            pool.key for key in cluster_keys(obj) for pool in of_cluster(caches.node_pools, key)
+        ]
+
+    def pool_of(obj: MachineDeployment | Machine) -> list[Key]:
+        pool = obj.metadata.labels.get(POOL_LABEL)
+        cluster = cluster_of(obj)
+        if not pool or not cluster:
+            return []
+        return [Key(obj.metadata.namespace, nodepool_name(cluster, pool))]
+
+    controller = Controller(
+        "nodepool",
+        reconciler.reconcile,
+        workers=10,
+        watches=[
+            Watch(NodePool),
+            Watch(ManagedCluster, pools_of),
+            Watch(Cluster, pools_of),
+            Watch(MachineDeployment, pool_of),
+            Watch(Machine, pool_of, predicate=lambda change: change.new is None),
+        ],
+    )
+    manager.add(controller)
+    return controller

@@ -1,0 +1,72 @@
+"""What a NodePool's status says, from its MachineDeployments: a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from vks.kube.conditions import conditions_body, set_condition
+from vks.resources.clusterapi import MachineDeployment
+from vks.resources.contract import READY
+from vks.resources.nodepool import NodePool
+
+
+def status_of(
+    pool: NodePool,
+    deployments: Iterable[MachineDeployment],
+    desired: Mapping[str, int],
+    waits_for: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """The status body. `waits_for` is why nothing happens yet, empty when something does."""
+    by_zone: dict[str, MachineDeployment] = {
+        deployment.spec.template.spec.failure_domain: deployment for deployment in deployments
+    }
+    zones: list[dict[str, Any]] = [
+        {
+            "name": zone,
+            "desired": desired.get(zone, 0),
+            "replicas": by_zone[zone].status.replicas if zone in by_zone else 0,
+            "readyReplicas": by_zone[zone].status.ready_replicas if zone in by_zone else 0,
+        }
+        for zone in sorted({*desired, *by_zone})
+    ]
+    replicas = sum(zone["replicas"] for zone in zones)
+    ready_replicas = sum(zone["readyReplicas"] for zone in zones)
+    settled = not waits_for and all(
+        zone in by_zone and _settled(by_zone[zone], count) for zone, count in desired.items()
+    )
+    counted = f"{ready_replicas}/{pool.spec.replicas} ready"
+    if pool.deleting:
+        phase, condition = "Deleting", (False, "Deleting", f"{replicas} machines left")
+    elif waits_for:
+        phase, condition = "Pending", (False, "Waiting", waits_for)
+    elif settled:
+        phase, condition = "Running", (True, "AllNodesReady", counted)
+    else:
+        phase, condition = "Scaling", (False, "Scaling", counted)
+    conditions = set_condition(
+        pool.status.conditions,
+        READY,
+        *condition,
+        now=now,
+        observed_generation=pool.metadata.generation,
+    )
+    return {
+        "phase": phase,
+        "observedGeneration": pool.metadata.generation,
+        "replicas": replicas,
+        "readyReplicas": ready_replicas,
+        "zones": zones,
+        "conditions": conditions_body(conditions),
+    }
+
+
+def _settled(deployment: MachineDeployment, wanted: int) -> bool:
+    status = deployment.status
+    return (
+        status.observed_generation >= deployment.metadata.generation
+        and deployment.spec.replicas == wanted
+        and status.replicas == status.ready_replicas == status.up_to_date_replicas == wanted
+    )

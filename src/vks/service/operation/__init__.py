@@ -1,0 +1,1 @@
+"""Operation: one requested change, followed to its end."""

@@ -44,8 +44,7 @@ def validate(schema: Schema, body: Any) -> None:
             raise bad_request(wrong.message) from wrong
         field = wrong.path.rsplit(".", 1)[-1]
         raise bad_request(
-            f"Invalid input for field/attribute {field}. "
-            f"Value: {wrong.value}. {wrong.message}"
+            f"Invalid input for field/attribute {field}. Value: {wrong.value}. {wrong.message}"
         ) from wrong
 
 
@@ -54,6 +53,4 @@ def server_missing(server_id: str) -> ApiError:
 
 
 def wrong_state(action: str, server_id: str, attribute: str, state: str | None) -> ApiError:
-    return conflict(
-        f"Cannot '{action}' instance {server_id} while it is in {attribute} {state}"
-    )
+    return conflict(f"Cannot '{action}' instance {server_id} while it is in {attribute} {state}")

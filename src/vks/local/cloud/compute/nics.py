@@ -63,7 +63,9 @@ def _in_novas_words(refused: ApiError, fixed_ip: str | None, network_id: str) ->
     if refused.kind == "IpAddressGenerationFailure":
         return bad_request(f"No fixed IP addresses available for network: {network_id}")
     if refused.kind.startswith("InvalidIp"):
-        return bad_request(f"Fixed IP {fixed_ip} is not a valid ip address for network {network_id}.")
+        return bad_request(
+            f"Fixed IP {fixed_ip} is not a valid ip address for network {network_id}."
+        )
     return refused
 
 
@@ -96,13 +98,9 @@ def interfaces_for(
             found.append(take_port(call, entry["port"], server_id, zone, host))
         elif entry.get("uuid"):
             fixed_ip = entry.get("fixed_ip")
-            found.append(
-                new_port(call, entry["uuid"], fixed_ip, groups, server_id, zone, host)
-            )
+            found.append(new_port(call, entry["uuid"], fixed_ip, groups, server_id, zone, host))
         else:
-            raise bad_request(
-                "Bad networks format: network uuid is not in proper format (None)"
-            )
+            raise bad_request("Bad networks format: network uuid is not in proper format (None)")
     return found
 
 
@@ -111,9 +109,7 @@ def _automatic(call: Call) -> list[str]:
     networks = [row for row in NETWORKS.find(call.db, project_id=call.caller.project)]
     networks = networks or [row for row in NETWORKS.find(call.db) if row.shared]
     if len(networks) > 1:
-        raise conflict(
-            "Multiple possible networks found, use a Network ID to be more specific."
-        )
+        raise conflict("Multiple possible networks found, use a Network ID to be more specific.")
     return [network.id for network in networks]
 
 

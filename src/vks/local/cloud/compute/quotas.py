@@ -127,9 +127,7 @@ def update_quota(call: Call) -> Reply:
     project_id = call.params["project_id"]
     for resource, limit_value in call.body["quota_set"].items():
         if resource in DEFAULTS:
-            row = ComputeQuota(
-                project_id=project_id, resource=resource, maximum=int(limit_value)
-            )
+            row = ComputeQuota(project_id=project_id, resource=resource, maximum=int(limit_value))
             COMPUTE_QUOTAS.put(call.db, row)
     values = limits(call.db, project_id)
     return Reply(body={"quota_set": {name: values[name] for name in _shown(call)}})

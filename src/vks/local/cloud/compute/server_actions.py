@@ -48,9 +48,7 @@ def delete_server(call: Call) -> Reply:
     return Reply(204)
 
 
-def _set_task(
-    call: Call, server: Server, action: str, states: tuple[str, ...], task: str
-) -> Reply:
+def _set_task(call: Call, server: Server, action: str, states: tuple[str, ...], task: str) -> Reply:
     if server.vm_state not in states:
         raise wrong_state(action, server.id, "vm_state", server.vm_state)
     if server.task_state is not None:

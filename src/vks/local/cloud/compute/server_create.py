@@ -175,7 +175,5 @@ def _zone(call: Call, zone: str | None) -> str | None:
 
 
 ROUTES = [
-    Route(
-        "POST", "/v2.1/servers", create_servers, Access.MEMBER, "os_compute_api:servers:create"
-    )
+    Route("POST", "/v2.1/servers", create_servers, Access.MEMBER, "os_compute_api:servers:create")
 ]

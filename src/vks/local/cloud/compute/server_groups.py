@@ -153,5 +153,11 @@ ROUTES = [
         f"{_ACTION}:delete",
     ),
     Route("GET", _ZONES, list_zones, Access.READER),
-    Route("GET", _ZONES + "/detail", detail_zones, Access.ADMIN, "os_compute_api:os-availability-zone:detail"),
+    Route(
+        "GET",
+        _ZONES + "/detail",
+        detail_zones,
+        Access.ADMIN,
+        "os_compute_api:os-availability-zone:detail",
+    ),
 ]

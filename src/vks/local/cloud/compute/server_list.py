@@ -104,7 +104,7 @@ def _select(call: Call) -> tuple[list[Server], Json]:
             raise bad_request(f"Invalid input for query parameters sort_key. Value: {key}.")
         field = _SORT[key]
         direction = directions[at] if at < len(directions) else "desc"
-        rows.sort(key=lambda row: str(getattr(row, field)), reverse=direction == "desc")  # noqa: B023
+        rows.sort(key=lambda row: str(getattr(row, field)), reverse=direction == "desc")
     chosen, links = page(call, "servers", rows, [row.id for row in rows])
     return list(chosen), links
 

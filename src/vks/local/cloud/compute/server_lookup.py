@@ -11,8 +11,6 @@ def find_server(call: Call) -> Server:
     """The server of the path; 404 for unknown, foreign and deleted ones alike."""
     server_id = call.params["server_id"]
     server = SERVERS.get(call.db, id=server_id, deleted=False)
-    if server is None or not (
-        call.caller.is_admin or server.project_id == call.caller.project
-    ):
+    if server is None or not (call.caller.is_admin or server.project_id == call.caller.project):
         raise server_missing(server_id)
     return server

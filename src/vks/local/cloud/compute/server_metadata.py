@@ -133,5 +133,7 @@ ROUTES = [
     Route("DELETE", _TAGS, remove_tags, Access.MEMBER, f"{_TAG_ACTION}:delete_all", minimum=26),
     Route("GET", _TAGS + "/{tag}", check_tag, minimum=26),
     Route("PUT", _TAGS + "/{tag}", add_tag, Access.MEMBER, f"{_TAG_ACTION}:update", minimum=26),
-    Route("DELETE", _TAGS + "/{tag}", remove_tag, Access.MEMBER, f"{_TAG_ACTION}:delete", minimum=26),
+    Route(
+        "DELETE", _TAGS + "/{tag}", remove_tag, Access.MEMBER, f"{_TAG_ACTION}:delete", minimum=26
+    ),
 ]

@@ -32,9 +32,7 @@ class RateLimit:
         if self._rate <= 0:
             return None
         moment = self._clock()
-        self._level = min(
-            max(self._rate, 1.0), self._level + (moment - self._filled) * self._rate
-        )
+        self._level = min(max(self._rate, 1.0), self._level + (moment - self._filled) * self._rate)
         self._filled = moment
         if self._level >= 1.0:
             self._level -= 1.0

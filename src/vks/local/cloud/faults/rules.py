@@ -16,7 +16,7 @@ from vks.local.cloud.core.table import Row, Table
 Action = Literal["error", "delay", "drop_before", "drop_after", "hold"]
 
 
-class FaultRule(Row):
+class FaultRule(Row, kw_only=True):
     """`service`, `method` and `path` say which calls (empty: all); `path` is a regular
     expression searched in the path after the service's prefix.
 
@@ -82,9 +82,7 @@ class FaultRules:
     def held(self, kind: str, object_id: str, name: str) -> bool:
         """Whether background work on this object has to wait for a rule to go away."""
         subject = f"{kind}/{object_id} {name}"
-        return any(
-            rule.action == "hold" and re.search(rule.path, subject) for rule in self._rules
-        )
+        return any(rule.action == "hold" and re.search(rule.path, subject) for rule in self._rules)
 
     def _use(self, rule: FaultRule) -> bool:
         if rule.remaining is not None and rule.remaining <= 0:

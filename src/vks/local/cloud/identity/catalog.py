@@ -84,7 +84,9 @@ def list_services(call: Call) -> Reply:
 
 def list_endpoints(call: Call) -> Reply:
     wanted = {
-        key: call.query[key] for key in ("service_id", "interface", "region_id") if key in call.query
+        key: call.query[key]
+        for key in ("service_id", "interface", "region_id")
+        if key in call.query
     }
     found = [
         endpoint

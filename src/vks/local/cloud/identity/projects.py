@@ -162,7 +162,11 @@ ROUTES = [
     Route("POST", "/v3/projects", create_project, Access.ADMIN, "identity:create_project"),
     Route("GET", "/v3/projects/{project_id}", show_project, Access.TOKEN),
     Route(
-        "PATCH", "/v3/projects/{project_id}", update_project, Access.ADMIN, "identity:update_project"
+        "PATCH",
+        "/v3/projects/{project_id}",
+        update_project,
+        Access.ADMIN,
+        "identity:update_project",
     ),
     Route(
         "DELETE",

@@ -6,7 +6,7 @@ from vks.local.cloud.core.database import Database
 from vks.local.cloud.core.ids import new_hex
 from vks.local.cloud.http.call import Access, Call, Json, Reply
 from vks.local.cloud.http.router import Route
-from vks.local.cloud.identity.access import projects_of, project_roles
+from vks.local.cloud.identity.access import project_roles, projects_of
 from vks.local.cloud.identity.errors import duplicate, envelope, forbid, missing, validate
 from vks.local.cloud.identity.tables import (
     ASSIGNMENTS,
@@ -138,7 +138,11 @@ def _effective(db: Database, user_id: str | None) -> list[Assignment]:
     users = USERS.find(db, id=user_id) if user_id else USERS.find(db)
     return [
         Assignment(
-            role_id=role.id, user_id=user.id, target="project", target_id=project.id, inherited=False
+            role_id=role.id,
+            user_id=user.id,
+            target="project",
+            target_id=project.id,
+            inherited=False,
         )
         for user in users
         for project in projects_of(db, user.id)

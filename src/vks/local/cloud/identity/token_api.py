@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vks.local.cloud.core.database import Database
 from vks.local.cloud.core.settings import Settings
 from vks.local.cloud.http.call import Access, Call, Json, Reply
 from vks.local.cloud.http.errors import unauthorized
@@ -13,7 +14,6 @@ from vks.local.cloud.identity.login import identify, scope_of
 from vks.local.cloud.identity.projects import project_view
 from vks.local.cloud.identity.tables import DOMAINS
 from vks.local.cloud.identity.tokens import Grant, issue, judge, revoke
-from vks.local.cloud.core.database import Database
 
 
 def token_view(db: Database, settings: Settings, grant: Grant, with_catalog: bool) -> Json:

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from vks.local.cloud.core.ids import seconds
 from vks.local.cloud.core.database import Database
+from vks.local.cloud.core.ids import seconds
 from vks.local.cloud.core.table import Table
 from vks.local.cloud.http.call import Call, Json, Reply
 from vks.local.cloud.network.errors import malformed, missing
@@ -112,9 +112,7 @@ def show_reply(call: Call, resource: str, view: Json, status: int = 200) -> Repl
     return Reply(status, {resource: view})
 
 
-def _matches(
-    call: Call, view: Json, special: dict[str, Callable[[Json, list[str]], bool]]
-) -> bool:
+def _matches(call: Call, view: Json, special: dict[str, Callable[[Json, list[str]], bool]]) -> bool:
     unknown = []
     for name in set(call.query.keys()) - set(_CONTROL):
         values = call.query.getall(name)
@@ -157,7 +155,7 @@ def _sorted(call: Call, views: list[Json]) -> list[Json]:
     for key, direction in reversed([*zip(keys, directions, strict=False)]):
         if views and key not in views[0]:
             raise malformed(f"['{key}'] is invalid attribute for sort_keys")
-        views = sorted(views, key=lambda view: str(view[key]), reverse=direction == "desc")  # noqa: B023
+        views = sorted(views, key=lambda view: str(view[key]), reverse=direction == "desc")
     if not keys and "limit" in call.query:
         views = sorted(views, key=lambda view: str(view["id"]))
     return views

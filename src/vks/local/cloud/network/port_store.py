@@ -45,8 +45,8 @@ def make_port(
                 f"The mac address {mac_address} is in use.",
                 kind="MacAddressInUse",
             )
-    secured = network.port_security_enabled if port_security_enabled is None else (
-        port_security_enabled
+    secured = (
+        network.port_security_enabled if port_security_enabled is None else (port_security_enabled)
     )
     if security_group_ids is None:
         needs_group = secured and not device_owner.startswith("network:")

@@ -73,9 +73,7 @@ def checked_routes(
 
 
 def _invalid(routes: list[dict[str, str]], reason: str) -> Exception:
-    return bad_request(
-        f"Invalid format for routes: {routes}, {reason}", kind="InvalidRoutes"
-    )
+    return bad_request(f"Invalid format for routes: {routes}, {reason}", kind="InvalidRoutes")
 
 
 def _wanted(call: Call) -> list[dict[str, str]]:
@@ -89,9 +87,7 @@ def _wanted(call: Call) -> list[dict[str, str]]:
 
 def _write(call: Call, router: Router, routes: list[dict[str, str]]) -> Reply:
     router = touch(call.db, ROUTERS, router, routes=checked_routes(call.db, router, routes))
-    for port in PORTS.find(
-        call.db, device_id=router.id, device_owner="network:router_interface"
-    ):
+    for port in PORTS.find(call.db, device_id=router.id, device_owner="network:router_interface"):
         call.cloud.work.network(port.network_id)
     view: Json = {
         "id": router.id,

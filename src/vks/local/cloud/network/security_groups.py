@@ -36,9 +36,7 @@ def ensure_default_group(db: Database, project_id: str) -> SecurityGroup:
         return found
     group = _make_group(db, project_id, "default", "Default security group", True)
     for ethertype in ("IPv4", "IPv6"):
-        make_rule(
-            db, group, direction="ingress", ethertype=ethertype, remote_group_id=group.id
-        )
+        make_rule(db, group, direction="ingress", ethertype=ethertype, remote_group_id=group.id)
     return group
 
 
@@ -90,9 +88,7 @@ def create_group(call: Call) -> Reply:
     given = _BODY.create(call)
     ensure_default_group(call.db, given["project_id"])
     if given["name"] == "default":
-        raise in_use(
-            "SecurityGroupDefaultAlreadyExists", "Default security group already exists."
-        )
+        raise in_use("SecurityGroupDefaultAlreadyExists", "Default security group already exists.")
     reserve(call.db, "security_group", given["project_id"])
     group = _make_group(
         call.db, given["project_id"], given["name"], given["description"], given["stateful"]

@@ -110,9 +110,7 @@ def list_rules(call: Call) -> Reply:
 
 
 def show_rule(call: Call) -> Reply:
-    rule = find_visible(
-        call, SECURITY_GROUP_RULES, "security_group_rule", call.params["rule_id"]
-    )
+    rule = find_visible(call, SECURITY_GROUP_RULES, "security_group_rule", call.params["rule_id"])
     return show_reply(call, "security_group_rule", rule_view(call, rule))
 
 
@@ -143,12 +141,11 @@ def create_rule(call: Call) -> Reply:
     if given["protocol"] is not None:
         given["protocol"] = str(given["protocol"]).lower()
     _check(given)
-    group = find_owned(
-        call, SECURITY_GROUPS, "security_group", given["security_group_id"]
-    )
-    if given["remote_group_id"] and SECURITY_GROUPS.get(
-        call.db, id=given["remote_group_id"]
-    ) is None:
+    group = find_owned(call, SECURITY_GROUPS, "security_group", given["security_group_id"])
+    if (
+        given["remote_group_id"]
+        and SECURITY_GROUPS.get(call.db, id=given["remote_group_id"]) is None
+    ):
         raise missing("security_group", given["remote_group_id"])
     values = {name: given[name] for name in _SHOWN if name != "security_group_id"}
     twin = SECURITY_GROUP_RULES.get(call.db, security_group_id=group.id, **values)
@@ -163,9 +160,7 @@ def create_rule(call: Call) -> Reply:
 
 
 def delete_rule(call: Call) -> Reply:
-    rule = find_owned(
-        call, SECURITY_GROUP_RULES, "security_group_rule", call.params["rule_id"]
-    )
+    rule = find_owned(call, SECURITY_GROUP_RULES, "security_group_rule", call.params["rule_id"])
     SECURITY_GROUP_RULES.delete(call.db, id=rule.id)
     return Reply(204)
 

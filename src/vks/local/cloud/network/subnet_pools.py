@@ -101,9 +101,7 @@ def _within(inner: Net, outer: Net) -> bool:
 
 
 def _exhausted(reason: str) -> Exception:
-    return bad_request(
-        f"Failed to allocate subnet: {reason}.", kind="SubnetAllocationError"
-    )
+    return bad_request(f"Failed to allocate subnet: {reason}.", kind="SubnetAllocationError")
 
 
 def _from(pool: SubnetPool, length: int) -> Iterator[Net]:

@@ -9,7 +9,15 @@ from vks.local.cloud.core.ids import new_uuid, seconds
 from vks.local.cloud.http.call import Access, Call, Json, Reply
 from vks.local.cloud.http.router import Route
 from vks.local.cloud.network.addresses import Net, default_pools
-from vks.local.cloud.network.attributes import COMMON, FLAG, NOT_GIVEN, REQUIRED, UUID, Attribute, Body
+from vks.local.cloud.network.attributes import (
+    COMMON,
+    FLAG,
+    NOT_GIVEN,
+    REQUIRED,
+    UUID,
+    Attribute,
+    Body,
+)
 from vks.local.cloud.network.errors import in_use, invalid_input, malformed, missing
 from vks.local.cloud.network.listing import (
     base_view,
@@ -134,7 +142,9 @@ def _cidr(call: Call, given: Json) -> tuple[Net, str | None]:
         pool = find_visible(call, SUBNET_POOLS, "subnetpool", pool_id)
     else:
         if not isinstance(given["cidr"], str):
-            raise invalid_input("a subnetpool must be specified in the absence of a cidr", "BadRequest")
+            raise invalid_input(
+                "a subnetpool must be specified in the absence of a cidr", "BadRequest"
+            )
         return ipaddress.ip_network(given["cidr"], strict=False), None
     prefix = given["prefixlen"] if isinstance(given["prefixlen"], int) else None
     wanted = given["cidr"] if isinstance(given["cidr"], str) else None
@@ -160,9 +170,7 @@ def create_subnet(call: Call) -> Reply:
     reserve(call.db, "subnet", given["project_id"])
     cidr, pool_id = _cidr(call, given)
     if cidr.version != given["ip_version"]:
-        raise invalid_input(
-            f"'cidr': {cidr} does not match the ip_version '{given['ip_version']}'"
-        )
+        raise invalid_input(f"'cidr': {cidr} does not match the ip_version '{given['ip_version']}'")
     for other in SUBNETS.find(call.db, network_id=network.id):
         if ipaddress.ip_network(other.cidr).overlaps(cidr):  # type: ignore[arg-type]
             raise invalid_input(

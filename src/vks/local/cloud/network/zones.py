@@ -22,7 +22,9 @@ def list_zones(call: Call) -> Reply:
         for zone in call.cloud.settings.zones
         for resource in ("network", "router")
     ]
-    wanted = {name: call.query[name] for name in ("name", "resource", "state") if name in call.query}
+    wanted = {
+        name: call.query[name] for name in ("name", "resource", "state") if name in call.query
+    }
     found = [zone for zone in zones if all(zone[name] == v for name, v in wanted.items())]
     return Reply(body={"availability_zones": found})
 

@@ -1,0 +1,1 @@
+"""Glance: the images that servers boot from."""

@@ -1,0 +1,1 @@
+"""LBaaS v1, Verda's own: load balancers, listeners, pools, members."""

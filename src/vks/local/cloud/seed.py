@@ -17,7 +17,8 @@ flavors and images are brought to what it says, nothing is removed.
     subnet_pool: {prefixes: [10.60.1.0/24, …], default_prefixlen: 24}   # optional
     projects:
     - {name: admin}
-    - {name: test, quotas: {compute: {instances: 50}, network: {port: 500}, lbaas: {loadbalancers: 10}}}
+    - name: test
+      quotas: {compute: {instances: 50}, network: {port: 500}, lbaas: {loadbalancers: 10}}
     users:
     - name: admin
       password: …
@@ -29,7 +30,9 @@ flavors and images are brought to what it says, nothing is removed.
     flavors:
     - {name: small, id: "1", vcpus: 1, ram: 2048, disk: 10, extra_specs: {}}     # id optional
     images:
-    - {name: debian-12-k8s-v1.36.3, path: /…/subvolume, properties: {os_distro: debian, vks_kubernetes_version: v1.36.3}}
+    - name: debian-12-k8s-v1.36.3
+      path: /…/subvolume                # what the lxc back end boots from
+      properties: {os_distro: debian, vks_kubernetes_version: v1.36.3}
     networks:                           # optional
     - {name: public, project: admin, shared: false, external: true, cidr: 10.60.255.0/24}
 
@@ -55,33 +58,33 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Base of the file's parts: a misspelt field is an error."""
 
 
-class Grant(_Part, kw_only=True):
+class Grant(_Part, frozen=True, kw_only=True):
     role: str
     project: str | None = None
     domain: str | None = None
     inherited: bool = False
 
 
-class SeedUser(_Part, kw_only=True):
+class SeedUser(_Part, frozen=True, kw_only=True):
     name: str
     password: str
     default_project: str | None = None
     roles: list[Grant] = []
 
 
-class Quotas(_Part, kw_only=True):
+class Quotas(_Part, frozen=True, kw_only=True):
     compute: dict[str, int] = {}
     network: dict[str, int] = {}
     lbaas: dict[str, int] = {}
 
 
-class SeedProject(_Part, kw_only=True):
+class SeedProject(_Part, frozen=True, kw_only=True):
     name: str
     description: str = ""
     quotas: Quotas = Quotas()
 
 
-class SeedFlavor(_Part, kw_only=True):
+class SeedFlavor(_Part, frozen=True, kw_only=True):
     name: str
     vcpus: int
     ram: int  # MiB
@@ -90,7 +93,7 @@ class SeedFlavor(_Part, kw_only=True):
     extra_specs: dict[str, str] = {}
 
 
-class SeedImage(_Part, kw_only=True):
+class SeedImage(_Part, frozen=True, kw_only=True):
     name: str
     id: str | None = None
     path: str = ""
@@ -101,7 +104,7 @@ class SeedImage(_Part, kw_only=True):
     tags: list[str] = []
 
 
-class SeedNetwork(_Part, kw_only=True):
+class SeedNetwork(_Part, frozen=True, kw_only=True):
     name: str
     project: str
     shared: bool = False
@@ -109,12 +112,12 @@ class SeedNetwork(_Part, kw_only=True):
     cidr: str | None = None
 
 
-class SeedPool(_Part, kw_only=True):
+class SeedPool(_Part, frozen=True, kw_only=True):
     prefixes: list[str]
     default_prefixlen: int = 24
 
 
-class Seed(_Part, kw_only=True):
+class Seed(_Part, frozen=True, kw_only=True):
     region: str
     zones: dict[str, list[str]]
     back_end: Literal["lxc", "records"] = "records"

@@ -118,7 +118,7 @@ def groups_for(call: Call, requested: list[Json] | None) -> list[str] | None:
     if not requested:
         return None
     own = SECURITY_GROUPS.find(call.db, project_id=call.caller.project)
-    found = []
+    found: list[str] = []
     for entry in requested:
         wanted = entry.get("name", "")
         matches = [group for group in own if wanted in (group.id, group.name)]

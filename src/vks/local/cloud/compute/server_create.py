@@ -6,14 +6,13 @@ import re
 import secrets
 from collections.abc import Sequence
 
-from vks.local.cloud.compute.flavors import FLAVORS
 from vks.local.cloud.compute.nics import groups_for, interfaces_for
 from vks.local.cloud.compute.placement import choose_host
 from vks.local.cloud.compute.quotas import limit_of, reserve_servers
 from vks.local.cloud.compute.server_groups import find_group
 from vks.local.cloud.compute.server_request import parse_request
 from vks.local.cloud.compute.server_views import links
-from vks.local.cloud.compute.tables import KEYPAIRS, SERVERS, Flavor, Server, ServerGroup
+from vks.local.cloud.compute.tables import FLAVORS, KEYPAIRS, SERVERS, Flavor, Server, ServerGroup
 from vks.local.cloud.core.ids import new_uuid, seconds
 from vks.local.cloud.http.call import Access, Call, Json, Reply
 from vks.local.cloud.http.errors import bad_request, forbidden
@@ -32,7 +31,7 @@ def create_servers(call: Call) -> Reply:
     zone = _zone(call, given.get("availability_zone"))
     if len(given.get("metadata", {})) > limit_of(call.db, call.caller.project, "metadata_items"):
         raise forbidden("Maximum number of metadata items exceeds the quota.")
-    count = int(given.get("max_count", given.get("min_count", 1)))
+    count = int(given.get("max_count") or given.get("min_count") or 1)
     reserve_servers(call.db, call.caller.project, flavor, count)
     reservation = f"r-{secrets.token_hex(4)}"
     servers = []

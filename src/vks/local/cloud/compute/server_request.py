@@ -108,7 +108,8 @@ def parse_request(call: Call) -> tuple[Json, Json]:
             f"Value: {server['networks']}. {server['networks']!r} is not valid under any of the "
             "given schemas"
         )
-    if int(server.get("min_count", 1)) > int(server.get("max_count", server.get("min_count", 1))):
+    least = int(server.get("min_count") or 1)
+    if least > int(server.get("max_count") or least):
         raise bad_request("min_count must be <= max_count")
     hints = call.body.get("os:scheduler_hints") or call.body.get("OS-SCH-HNT:scheduler_hints")
     return server, hints or {}

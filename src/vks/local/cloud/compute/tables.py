@@ -5,7 +5,7 @@ from __future__ import annotations
 from vks.local.cloud.core.table import Row, Table
 
 
-class Flavor(Row, kw_only=True):
+class Flavor(Row, frozen=True, kw_only=True):
     id: str
     name: str
     ram: int  # MiB
@@ -15,7 +15,7 @@ class Flavor(Row, kw_only=True):
     extra_specs: dict[str, str] = {}
 
 
-class Keypair(Row, kw_only=True):
+class Keypair(Row, frozen=True, kw_only=True):
     user_id: str
     name: str
     kind: str
@@ -24,7 +24,7 @@ class Keypair(Row, kw_only=True):
     created_at: str
 
 
-class Interface(Row, kw_only=True):
+class Interface(Row, frozen=True, kw_only=True):
     """A server's hold on a port. `owned` ports die with the server.
 
     `state`: pending (to be plugged), plugged, or leaving (to be unplugged).
@@ -35,7 +35,7 @@ class Interface(Row, kw_only=True):
     state: str = "pending"
 
 
-class Server(Row, kw_only=True):
+class Server(Row, frozen=True, kw_only=True):
     id: str
     project_id: str
     user_id: str
@@ -67,7 +67,7 @@ class Server(Row, kw_only=True):
     deleted: bool = False
 
 
-class ServerGroup(Row, kw_only=True):
+class ServerGroup(Row, frozen=True, kw_only=True):
     id: str
     project_id: str
     user_id: str
@@ -76,7 +76,7 @@ class ServerGroup(Row, kw_only=True):
     max_server_per_host: int | None = None
 
 
-class ComputeQuota(Row, kw_only=True):
+class ComputeQuota(Row, frozen=True, kw_only=True):
     project_id: str
     resource: str
     maximum: int  # -1: no limit

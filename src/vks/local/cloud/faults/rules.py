@@ -16,7 +16,7 @@ from vks.local.cloud.core.table import Row, Table
 Action = Literal["error", "delay", "drop_before", "drop_after", "hold"]
 
 
-class FaultRule(Row, kw_only=True):
+class FaultRule(Row, frozen=True, kw_only=True):
     """`service`, `method` and `path` say which calls (empty: all); `path` is a regular
     expression searched in the path after the service's prefix.
 

@@ -46,14 +46,14 @@ class Dispatcher:
         if service is None:
             reply = Reply(404, {"error": {"code": 404, "title": "Not Found", "message": ""}})
             return _response(reply, request_id)
-        kind, reply = await self._answer(service, request)
-        if reply is None:
+        kind, answer = await self._answer(service, request)
+        if answer is None:
             self._cloud.calls.add(kind, 0)
             if request.transport is not None:
                 request.transport.abort()
             return web.Response(status=500)  # never leaves: the connection is gone
-        self._cloud.calls.add(kind, reply.status)
-        return _response(reply, request_id)
+        self._cloud.calls.add(kind, answer.status)
+        return _response(answer, request_id)
 
     def _service(self, path: str) -> Service | None:
         for service in self._services:

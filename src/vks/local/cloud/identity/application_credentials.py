@@ -64,12 +64,12 @@ def _owner(call: Call, action: str, admin: bool) -> str:
 
 def _roles(call: Call, requested: list[Json] | None) -> list[str]:
     """The names of the roles asked for, which the caller must hold; all of theirs by default."""
-    if requested is None:
+    if not requested:
         return sorted(call.caller.roles)
     known = {role.id: role.name for role in ROLES.find(call.db)}
     names = []
     for role in requested:
-        name = known.get(role["id"], role["id"]) if "id" in role else role.get("name", "")
+        name = str(known.get(role["id"], role["id"]) if "id" in role else role.get("name", ""))
         if name not in known.values():
             raise missing("role", name)
         if name not in call.caller.roles:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from vks.local.cloud.core.table import Row, Table
 
 
-class Domain(Row, kw_only=True):
+class Domain(Row, frozen=True, kw_only=True):
     id: str
     name: str
     description: str = ""
     enabled: bool = True
 
 
-class Project(Row, kw_only=True):
+class Project(Row, frozen=True, kw_only=True):
     id: str
     name: str
     domain_id: str
@@ -22,7 +22,7 @@ class Project(Row, kw_only=True):
     tags: list[str] = []
 
 
-class User(Row, kw_only=True):
+class User(Row, frozen=True, kw_only=True):
     id: str
     name: str
     domain_id: str
@@ -33,13 +33,13 @@ class User(Row, kw_only=True):
     description: str | None = None
 
 
-class Role(Row, kw_only=True):
+class Role(Row, frozen=True, kw_only=True):
     id: str
     name: str
     description: str | None = None
 
 
-class Assignment(Row, kw_only=True):
+class Assignment(Row, frozen=True, kw_only=True):
     """A role of a user on a project or domain; inherited: on the projects below it instead."""
 
     role_id: str
@@ -49,7 +49,7 @@ class Assignment(Row, kw_only=True):
     inherited: bool
 
 
-class ApplicationCredential(Row, kw_only=True):
+class ApplicationCredential(Row, frozen=True, kw_only=True):
     id: str
     name: str
     user_id: str
@@ -61,7 +61,7 @@ class ApplicationCredential(Row, kw_only=True):
     roles: list[str]
 
 
-class Token(Row, kw_only=True):
+class Token(Row, frozen=True, kw_only=True):
     """`digest` is the SHA-256 of the token: who reads the database cannot act with it."""
 
     digest: str

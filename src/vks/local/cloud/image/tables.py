@@ -5,7 +5,7 @@ from __future__ import annotations
 from vks.local.cloud.core.table import Row, Table
 
 
-class Image(Row, kw_only=True):
+class Image(Row, frozen=True, kw_only=True):
     """`path` is where the server back end finds the image's content; it is never shown."""
 
     id: str

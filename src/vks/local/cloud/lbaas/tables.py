@@ -5,7 +5,7 @@ from __future__ import annotations
 from vks.local.cloud.core.table import Row, Table
 
 
-class Monitor(Row, kw_only=True):
+class Monitor(Row, frozen=True, kw_only=True):
     """Times are milliseconds."""
 
     type: str
@@ -16,7 +16,7 @@ class Monitor(Row, kw_only=True):
     path: str | None = None
 
 
-class LoadBalancer(Row, kw_only=True):
+class LoadBalancer(Row, frozen=True, kw_only=True):
     """`generation` counts changes: the data plane is up to date when it has seen the last."""
 
     id: str
@@ -32,7 +32,7 @@ class LoadBalancer(Row, kw_only=True):
     updated_at: str
 
 
-class Pool(Row, kw_only=True):
+class Pool(Row, frozen=True, kw_only=True):
     id: str
     loadbalancer_id: str
     name: str
@@ -41,7 +41,7 @@ class Pool(Row, kw_only=True):
     created_at: str
 
 
-class Listener(Row, kw_only=True):
+class Listener(Row, frozen=True, kw_only=True):
     id: str
     loadbalancer_id: str
     name: str
@@ -51,7 +51,7 @@ class Listener(Row, kw_only=True):
     created_at: str
 
 
-class Member(Row, kw_only=True):
+class Member(Row, frozen=True, kw_only=True):
     id: str
     pool_id: str
     name: str
@@ -63,7 +63,7 @@ class Member(Row, kw_only=True):
     created_at: str
 
 
-class LbQuota(Row, kw_only=True):
+class LbQuota(Row, frozen=True, kw_only=True):
     project_id: str
     resource: str
     maximum: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,6 +15,9 @@ from vks.local.cloud.network.errors import malformed, missing
 from vks.local.cloud.network.tables import Resource
 
 T = TypeVar("T", bound=Resource)
+
+#: Filters that are not a comparison with the attribute of their name.
+Special = Mapping[str, Callable[[Json, list[str]], bool]]
 
 _CONTROL = ("fields", "limit", "marker", "sort_key", "sort_dir", "page_reverse")
 _TAG_FILTERS = ("tags", "tags-any", "not-tags", "not-tags-any")
@@ -74,7 +77,7 @@ def _revision_conflict(row: Resource) -> Exception:
 
 def candidates(call: Call, table: Table[T]) -> list[T]:
     """The visible rows, narrowed by those filters that the database can judge."""
-    where = {
+    where: dict[str, Any] = {
         name: call.query.getall(name)
         for name in ("id", "network_id", "device_id", "security_group_id", "name")
         if name in call.query and name in table.columns
@@ -92,7 +95,7 @@ def list_reply(
     plural: str,
     rows: Sequence[T],
     view: Callable[[Call, T], Json],
-    special: dict[str, Callable[[Json, list[str]], bool]] | None = None,
+    special: Special | None = None,
 ) -> Reply:
     """`special` judges filters that are not a comparison with the attribute of that name."""
     views = [view(call, row) for row in rows]
@@ -112,7 +115,9 @@ def show_reply(call: Call, resource: str, view: Json, status: int = 200) -> Repl
     return Reply(status, {resource: view})
 
 
-def _matches(call: Call, view: Json, special: dict[str, Callable[[Json, list[str]], bool]]) -> bool:
+def _matches(
+    call: Call, view: Json, special: Mapping[str, Callable[[Json, list[str]], bool]]
+) -> bool:
     unknown = []
     for name in set(call.query.keys()) - set(_CONTROL):
         values = call.query.getall(name)

@@ -52,7 +52,7 @@ def _by_subnet(call: Call, router: Router, subnet_id: str) -> Port:
                 raise _bad(f"Router already has a port on subnet {subnet.id}")
             other = SUBNETS.get(call.db, id=fixed["subnet_id"])
             if other and ipaddress.ip_network(other.cidr).overlaps(
-                ipaddress.ip_network(subnet.cidr)  # type: ignore[arg-type]
+                ipaddress.ip_network(subnet.cidr)
             ):
                 raise _bad(
                     f"Cidr {subnet.cidr} of subnet {subnet.id} overlaps with cidr {other.cidr} "

@@ -150,7 +150,7 @@ def update_router(call: Call) -> Reply:
     router = find_owned(call, ROUTERS, "router", call.params["router_id"])
     if "external_gateway_info" in given:
         router = _set_gateway(call, router, given["external_gateway_info"] or None)
-    changes = {
+    changes: Json = {
         name: given[name] for name in ("name", "description", "admin_state_up") if name in given
     }
     if "routes" in given:

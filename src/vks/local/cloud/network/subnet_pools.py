@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from typing import Any
 
 from vks.local.cloud.core.database import Database
 from vks.local.cloud.core.ids import new_uuid, seconds
@@ -76,7 +77,7 @@ def take_cidr(db: Database, pool: SubnetPool, prefix: int | None, wanted: str | 
     if wanted is not None:
         cidr = ipaddress.ip_network(wanted, strict=False)
         inside = any(_within(cidr, ipaddress.ip_network(outer)) for outer in pool.prefixes)
-        if not inside or any(cidr.overlaps(other) for other in taken):  # type: ignore[arg-type]
+        if not inside or any(cidr.overlaps(other) for other in taken):
             raise _exhausted("Cannot allocate requested subnet from the available set of prefixes")
         return cidr
     length = pool.default_prefixlen if prefix is None else prefix
@@ -90,7 +91,7 @@ def take_cidr(db: Database, pool: SubnetPool, prefix: int | None, wanted: str | 
             else "MaxPrefixSubnetAllocationError",
         )
     for cidr in _from(pool, length):
-        if not any(cidr.overlaps(other) for other in taken):  # type: ignore[arg-type]
+        if not any(cidr.overlaps(other) for other in taken):
             SUBNET_POOLS.update(db, pool, last_cidr=str(cidr))
             return cidr
     raise _exhausted(f"Insufficient prefix space to allocate subnet size /{length}")
@@ -133,7 +134,7 @@ def create_pool(call: Call) -> Reply:
         raise invalid_input("The prefixes of a subnet pool must have one IP version")
     if given["is_default"] and default_pool(call.db, networks[0].version):
         raise invalid_input("A default subnetpool for this IP family already exists")
-    lengths = {
+    lengths: dict[str, Any] = {
         name: given[name] if given[name] is not NOT_GIVEN else fallback
         for name, fallback in (
             ("default_prefixlen", given["min_prefixlen"]),

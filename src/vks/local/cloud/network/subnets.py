@@ -79,7 +79,7 @@ _BODY = Body(
             [],
         ),
         "subnetpool_id": Attribute({"type": ["string", "null"], "format": "uuid"}, put=False),
-        "use_default_subnet_pool": Attribute(FLAG, False, put=False),
+        "use_default_subnetpool": Attribute(FLAG, False, put=False),
     },
 )
 
@@ -132,7 +132,7 @@ def show_subnet(call: Call) -> Reply:
 def _cidr(call: Call, given: Json) -> tuple[Net, str | None]:
     """The subnet's range and the pool that it comes from."""
     pool_id = given["subnetpool_id"]
-    if given["use_default_subnet_pool"]:
+    if given["use_default_subnetpool"]:
         pool = default_pool(call.db, given["ip_version"])
         if pool is None:
             raise invalid_input(
@@ -172,7 +172,7 @@ def create_subnet(call: Call) -> Reply:
     if cidr.version != given["ip_version"]:
         raise invalid_input(f"'cidr': {cidr} does not match the ip_version '{given['ip_version']}'")
     for other in SUBNETS.find(call.db, network_id=network.id):
-        if ipaddress.ip_network(other.cidr).overlaps(cidr):  # type: ignore[arg-type]
+        if ipaddress.ip_network(other.cidr).overlaps(cidr):
             raise invalid_input(
                 f"Requested subnet with cidr: {cidr} for network: {network.id} overlaps with "
                 "another subnet"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vks.local.cloud.core.table import Row, Table
 
 
-class Resource(Row, kw_only=True):
+class Resource(Row, frozen=True, kw_only=True):
     """What all of Neutron's resources have."""
 
     id: str
@@ -18,7 +18,7 @@ class Resource(Row, kw_only=True):
     revision_number: int = 0
 
 
-class Network(Resource, kw_only=True):
+class Network(Resource, frozen=True, kw_only=True):
     admin_state_up: bool
     shared: bool
     external: bool
@@ -27,7 +27,7 @@ class Network(Resource, kw_only=True):
     availability_zone_hints: list[str] = []
 
 
-class Subnet(Resource, kw_only=True):
+class Subnet(Resource, frozen=True, kw_only=True):
     network_id: str
     ip_version: int
     cidr: str
@@ -40,7 +40,7 @@ class Subnet(Resource, kw_only=True):
     last_address: str | None = None  # given out last: the next search starts behind it
 
 
-class SubnetPool(Resource, kw_only=True):
+class SubnetPool(Resource, frozen=True, kw_only=True):
     prefixes: list[str]
     default_prefixlen: int
     min_prefixlen: int
@@ -50,7 +50,7 @@ class SubnetPool(Resource, kw_only=True):
     last_cidr: str | None = None
 
 
-class Port(Resource, kw_only=True):
+class Port(Resource, frozen=True, kw_only=True):
     network_id: str
     mac_address: str
     admin_state_up: bool
@@ -65,7 +65,7 @@ class Port(Resource, kw_only=True):
     vnic_type: str = "normal"
 
 
-class Allocation(Row, kw_only=True):
+class Allocation(Row, frozen=True, kw_only=True):
     """One address of one port; the primary key is what keeps addresses unique."""
 
     subnet_id: str
@@ -73,7 +73,7 @@ class Allocation(Row, kw_only=True):
     port_id: str
 
 
-class Router(Resource, kw_only=True):
+class Router(Resource, frozen=True, kw_only=True):
     admin_state_up: bool
     routes: list[dict[str, str]]
     external_network_id: str | None
@@ -81,11 +81,11 @@ class Router(Resource, kw_only=True):
     availability_zone_hints: list[str] = []
 
 
-class SecurityGroup(Resource, kw_only=True):
+class SecurityGroup(Resource, frozen=True, kw_only=True):
     stateful: bool
 
 
-class SecurityGroupRule(Resource, kw_only=True):
+class SecurityGroupRule(Resource, frozen=True, kw_only=True):
     security_group_id: str
     direction: str
     ethertype: str
@@ -96,7 +96,7 @@ class SecurityGroupRule(Resource, kw_only=True):
     remote_group_id: str | None
 
 
-class Quota(Row, kw_only=True):
+class Quota(Row, frozen=True, kw_only=True):
     project_id: str
     resource: str
     maximum: int  # -1: no limit

@@ -1,1 +1,1 @@
-"""What the cloud does after it has answered: recorded first, done by these, resumed after a kill."""
+"""What the cloud does after it has answered: recorded first, and resumed after a kill."""

@@ -69,7 +69,7 @@ class KeyedQueue:
         except Exception:
             failures = self._failures.get(key, 0)
             self._failures[key] = failures + 1
-            delay = min(_FIRST_RETRY * 2**failures, _LAST_RETRY)
+            delay = min(_FIRST_RETRY * 2.0**failures, _LAST_RETRY)
             _log.exception("%s %s failed, again in %.1f s", self._name, key, delay)
             return delay
         self._failures.pop(key, None)

@@ -112,5 +112,5 @@ class Accounts:
         poller.cancel()
         await asyncio.gather(poller, return_exceptions=True)
         await account.cloud.close()
-        for key in account.poller.keys():  # they follow their servers with the new credential
+        for key in account.poller.followers():  # they follow their servers with the new credential
             self._notify(key)

@@ -58,7 +58,7 @@ class ServerPoller:
         self._followers.pop(server_id, None)
         self._servers.pop(server_id, None)
 
-    def keys(self) -> list[Key]:
+    def followers(self) -> list[Key]:
         """Who follows a server."""
         return [follower.key for follower in self._followers.values()]
 

@@ -63,6 +63,11 @@ class Cloud:
         )
         return cls(config, pool=pool, plugin=plugin), token_info(plugin.auth_ref)
 
+    async def settle(self, owner: str) -> None:
+        """Wait for creations for the owner that are under way although their caller gave up:
+        whoever deletes all that the owner has must not miss them."""
+        await self._flights.settle(lambda key: key[1] == owner)
+
     async def close(self) -> None:
         await self._flights.close()
         self._transport.close()

@@ -10,7 +10,8 @@ IMAGE = Service("image", version="v2")
 
 
 class Image(msgspec.Struct, frozen=True):
-    """`properties` that VKS reads: `architecture`, `kubernetes_version` (for example v1.36.3)."""
+    """`kubernetes_version` (for example v1.36.3) is the property `vks_kubernetes_version`; empty
+    for an image that is not a node image."""
 
     id: str
     name: str = ""
@@ -18,7 +19,7 @@ class Image(msgspec.Struct, frozen=True):
     visibility: str = ""
     owner: str | None = None
     architecture: str = "x86_64"
-    kubernetes_version: str = ""
+    kubernetes_version: str = msgspec.field(name="vks_kubernetes_version", default="")
     tags: tuple[str, ...] = ()
 
 

@@ -42,6 +42,11 @@ class Flights:
         if not task.cancelled():
             task.exception()  # fetched: a call whose callers are all gone has nobody to tell
 
+    async def settle(self, belongs: Callable[[Any], bool]) -> None:
+        """Wait until the calls whose keys belong have ended, however they end."""
+        tasks = [task for key, task in self._tasks.items() if belongs(key)]
+        await asyncio.gather(*(asyncio.shield(task) for task in tasks), return_exceptions=True)
+
     async def close(self) -> None:
         """Cancel what is under way. What it made meanwhile is found by its owner later."""
         tasks = list(self._tasks.values())

@@ -1,0 +1,150 @@
+"""Per cluster: follow its API server as soon as it answers, and keep the pod routes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import structlog
+
+from vks.kube.client import Client
+from vks.kube.config import ClientConfig, KubeconfigError
+from vks.kube.errors import ApiError
+from vks.kube.errors import NotFound as ObjectNotFound
+from vks.kube.objects import Key
+from vks.provider.cloudcontroller.routes import desired_routes, route_change
+from vks.provider.clouds import Accounts
+from vks.provider.verdacluster.reconciler import after
+from vks.provider.verdamachine.reconciler import Stores
+from vks.resources.clusterapi import Cluster
+from vks.resources.contract import INFRASTRUCTURE_GROUP, PAUSED_ANNOTATION
+from vks.resources.core import Node, Secret
+from vks.resources.verdacluster import VerdaCluster
+from vks.runtime.clock import Clock
+from vks.runtime.clusters import ClusterSet, RemoteCluster
+from vks.runtime.result import DONE, Result, Waiting
+from vks.verda.errors import CloudError
+from vks.verda.network import Route
+
+#: Seconds between attempts to reach an API server that is coming up; a refused connection through
+#: the load balancer is cheap, and the first answer starts everything else.
+PROBE = 0.5
+#: The same for one that has not answered for PATIENCE seconds.
+PROBE_PATIENT = 10.0
+PATIENCE = 300.0
+PROBE_TIMEOUT = 3.0
+#: How often the router's routes are compared although no node changed, in seconds.
+VERIFY = 600.0
+
+log = structlog.get_logger(__name__)
+
+
+class ClusterFollower:
+    def __init__(
+        self,
+        client: Client,
+        stores: Stores,
+        accounts: Accounts,
+        remotes: ClusterSet,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._stores = stores
+        self._accounts = accounts
+        self._remotes = remotes
+        self._clock = clock
+        self._probing_since: dict[Key, float] = {}
+        self._routes: dict[Key, tuple[list[Route], float]] = {}
+
+    async def reconcile(self, key: Key) -> Result:
+        cluster = self._stores.clusters.get(key)
+        verda = self._verda_cluster(cluster)
+        if cluster is None or verda is None or cluster.deleting:
+            self._forget(key)
+            return DONE
+        if not cluster.status.initialization.infrastructure_provisioned:
+            return DONE
+        remote = self._remotes.get(key)
+        if remote is None or not remote.reachable:
+            waiting = await self._connect(key)
+            if waiting is not None:
+                return waiting
+            return DONE  # the set tells us when its caches are filled
+        self._probing_since.pop(key, None)
+        if _paused(cluster, verda):
+            return DONE
+        return await self._sync_routes(key, cluster, verda, remote)
+
+    async def _connect(self, key: Key) -> Result | None:
+        """Follow the cluster once its API server answers; until then, when to try again."""
+        kubeconfig = await self._kubeconfig(key)
+        if kubeconfig is None:
+            return Result(PROBE)
+        if self._remotes.get(key) is None and not await _answers(kubeconfig):
+            since = self._probing_since.setdefault(key, self._clock.monotonic())
+            patient = self._clock.monotonic() - since > PATIENCE
+            return Result(PROBE_PATIENT if patient else PROBE)
+        try:
+            self._remotes.set(key, kubeconfig)
+        except KubeconfigError as error:
+            log.warning("kubeconfig is not usable", cluster=str(key), error=str(error))
+            return Result(PROBE_PATIENT)
+        return None
+
+    async def _kubeconfig(self, key: Key) -> bytes | None:
+        try:
+            secret = await self._client.get(Secret, f"{key.name}-kubeconfig", key.namespace)
+            return base64.b64decode(secret.data["value"], validate=True)
+        except (ObjectNotFound, KeyError, binascii.Error):
+            return None
+
+    async def _sync_routes(
+        self, key: Key, cluster: Cluster, verda: VerdaCluster, remote: RemoteCluster
+    ) -> Result:
+        router_id = verda.status.network.router_id
+        pod_cidrs = cluster.spec.cluster_network.pods.cidr_blocks
+        if not router_id or not pod_cidrs or verda.deleting:
+            return DONE
+        wanted = desired_routes(remote.store(Node).list())
+        known = self._routes.get(key)
+        now = self._clock.monotonic()
+        if known is not None and known[0] == wanted and now - known[1] < VERIFY:
+            return Result(VERIFY)
+        try:
+            network = (await self._accounts.of(verda)).cloud.network
+            router = await network.router(router_id)
+            change = route_change(wanted, router.routes, pod_cidrs)
+            if change.remove:
+                await network.remove_routes(router_id, change.remove)
+            if change.add:
+                await network.add_routes(router_id, change.add)
+        except (CloudError, Waiting) as failure:
+            log.warning("routes cannot be programmed", cluster=str(key), error=str(failure))
+            return after([failure])
+        self._routes[key] = (wanted, now)
+        return Result(VERIFY)
+
+    def _verda_cluster(self, cluster: Cluster | None) -> VerdaCluster | None:
+        if cluster is None or cluster.spec.infrastructure_ref.api_group != INFRASTRUCTURE_GROUP:
+            return None
+        name = cluster.spec.infrastructure_ref.name
+        return self._stores.verda_clusters.get(Key(cluster.metadata.namespace, name))
+
+    def _forget(self, key: Key) -> None:
+        self._remotes.remove(key)
+        self._routes.pop(key, None)
+        self._probing_since.pop(key, None)
+
+
+async def _answers(kubeconfig: bytes) -> bool:
+    try:
+        config = ClientConfig.from_kubeconfig(kubeconfig)
+        async with Client(config, user_agent="vks-provider", timeout=PROBE_TIMEOUT) as client:
+            await client.raw("GET", "/readyz/ping")
+    except (ApiError, KubeconfigError):
+        return False
+    return True
+
+
+def _paused(cluster: Cluster, verda: VerdaCluster) -> bool:
+    return cluster.spec.paused or PAUSED_ANNOTATION in verda.metadata.annotations

@@ -1,0 +1,140 @@
+"""Per node: labels, addresses, the taint, and the news of it on the VerdaMachine."""
+
+from __future__ import annotations
+
+from vks.kube.apply import Applier
+from vks.kube.client import Client
+from vks.kube.conditions import conditions_body
+from vks.kube.errors import NotFound as ObjectNotFound
+from vks.kube.objects import Key
+from vks.provider.cloudcontroller.node import (
+    UNINITIALIZED,
+    addresses_patch,
+    labels_of,
+    node_patch,
+)
+from vks.provider.clouds import Accounts
+from vks.provider.conditions import NODE_HEALTHY, ConditionSet
+from vks.provider.verdacluster.reconciler import after
+from vks.provider.verdamachine.reconciler import Stores
+from vks.resources.contract import CLUSTER_NAME_LABEL
+from vks.resources.core import Node
+from vks.resources.verdamachine import VerdaMachine
+from vks.runtime.clock import Clock
+from vks.runtime.clusters import ClusterSet, RemoteCluster
+from vks.runtime.result import DONE, Result, Waiting
+from vks.verda.errors import CloudError
+
+FIELD_MANAGER = "vks-cloudcontroller"
+_SEPARATOR = "/"
+
+
+def node_key(cluster: Key, node: str) -> Key:
+    """One key for a node of a cluster; in the cluster's namespace, for sharding."""
+    return Key(cluster.namespace, f"{cluster.name}{_SEPARATOR}{node}")
+
+
+def split_key(key: Key) -> tuple[Key, str]:
+    cluster, _, node = key.name.partition(_SEPARATOR)
+    return Key(key.namespace, cluster), node
+
+
+class NodeReconciler:
+    def __init__(
+        self,
+        client: Client,
+        stores: Stores,
+        accounts: Accounts,
+        remotes: ClusterSet,
+        clock: Clock,
+    ) -> None:
+        """`stores.machines` must have the index "provider_id"."""
+        self._stores = stores
+        self._accounts = accounts
+        self._remotes = remotes
+        self._clock = clock
+        self._applier = Applier(client, FIELD_MANAGER)
+
+    async def reconcile(self, key: Key) -> Result:
+        cluster_key, name = split_key(key)
+        remote = self._remotes.get(cluster_key)
+        node = remote.store(Node).get(Key("", name)) if remote is not None else None
+        if remote is None or node is None or node.deleting:
+            return DONE
+        machine = self._machine(cluster_key, node)
+        if machine is None or not machine.status.addresses:
+            return DONE  # told again when the machine changes
+        try:
+            instance_type = await self._instance_type(machine)
+        except (CloudError, Waiting) as failure:
+            return after([failure])
+        await self._initialize(remote, node, machine, instance_type)
+        await self._report(machine, node)
+        return DONE
+
+    async def _initialize(
+        self, remote: RemoteCluster, node: Node, machine: VerdaMachine, instance_type: str
+    ) -> None:
+        """Addresses first: whoever is let in by the taint's removal may need them."""
+        name = node.metadata.name
+        patch = addresses_patch(node, machine.status.addresses)
+        if patch is not None:
+            await remote.client.merge_patch(Node, name, "", patch, subresource="status")
+        ops = node_patch(node, labels_of(node.spec.provider_id, instance_type))
+        if ops:
+            await remote.client.json_patch(Node, name, "", ops)
+
+    async def _report(self, machine: VerdaMachine, node: Node) -> None:
+        """Tell the machine how its node is: kubectl shows it, and core and the control plane
+        provider look again when it changes."""
+        conditions = ConditionSet(
+            machine.status.conditions,
+            (NODE_HEALTHY,),
+            now=self._clock.now(),
+            generation=machine.metadata.generation,
+        )
+        initialized = all(taint.key != UNINITIALIZED for taint in node.spec.taints)
+        if node.ready and initialized:
+            conditions.set(NODE_HEALTHY, True, "NodeReady")
+        else:
+            ready = next((c for c in node.status.conditions if c.type == "Ready"), None)
+            message = ready.message if ready is not None else "no Ready condition yet"
+            conditions.set(NODE_HEALTHY, False, "NodeNotReady", message)
+        if conditions.all() == tuple(
+            c for c in machine.status.conditions if c.type == NODE_HEALTHY
+        ):
+            return
+        meta = {"name": machine.metadata.name, "namespace": machine.metadata.namespace}
+        body = {"metadata": meta, "status": {"conditions": conditions_body(conditions.all())}}
+        try:
+            await self._applier.apply(VerdaMachine, body, observed=machine, subresource="status")
+        except ObjectNotFound:
+            return
+
+    async def _instance_type(self, machine: VerdaMachine) -> str:
+        owner = self._stores.clusters.get(Key(machine.metadata.namespace, _cluster_name(machine)))
+        reference = owner.spec.infrastructure_ref.name if owner is not None else ""
+        verda = self._stores.verda_clusters.get(Key(machine.metadata.namespace, reference))
+        if verda is None:
+            return machine.spec.flavor
+        account = await self._accounts.of(verda)
+        flavor = await account.catalogue.flavor(machine.spec.flavor)
+        return flavor.name if flavor is not None else machine.spec.flavor
+
+    def _machine(self, cluster: Key, node: Node) -> VerdaMachine | None:
+        if not node.spec.provider_id:
+            return None
+        found = self._stores.machines.by_index("provider_id", node.spec.provider_id)
+        return next(
+            (
+                machine
+                for machine in found
+                if machine.metadata.namespace == cluster.namespace
+                and _cluster_name(machine) == cluster.name
+            ),
+            None,
+        )
+
+
+def _cluster_name(machine: VerdaMachine) -> str:
+    return machine.metadata.labels.get(CLUSTER_NAME_LABEL, "")

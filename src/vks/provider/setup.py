@@ -1,0 +1,198 @@
+"""Wires the provider's controllers to a manager."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from vks.kube.client import Client
+from vks.kube.objects import Key, KubeObject
+from vks.provider.cloudcontroller.setup import add_cloud_controller
+from vks.provider.clouds import Accounts
+from vks.provider.options import Options
+from vks.provider.verdacluster.reconciler import ClusterReconciler
+from vks.provider.verdamachine.reconciler import MachineReconciler, Stores
+from vks.provider.verdamachinetemplate.reconciler import TemplateReconciler
+from vks.resources.clusterapi import Cluster, Machine
+from vks.resources.contract import CLUSTER_NAME_LABEL, INFRASTRUCTURE_GROUP, WATCH_FILTER_LABEL
+from vks.resources.verdacluster import VerdaCluster
+from vks.resources.verdamachine import VerdaMachine, VerdaMachineTemplate
+from vks.runtime.controller import Controller
+from vks.runtime.informer import Change, Informer
+from vks.runtime.manager import Manager
+from vks.runtime.store import Indexers, Store, by_label
+from vks.runtime.watches import Watch
+
+T = TypeVar("T", bound=KubeObject)
+
+_BY_CLUSTER = by_label(CLUSTER_NAME_LABEL)
+
+
+class Scope:
+    """The part of the management cluster that this process looks at."""
+
+    def __init__(self, manager: Manager, options: Options) -> None:
+        self._manager = manager
+        self.namespace = options.namespace
+        self.selector = (
+            f"{WATCH_FILTER_LABEL}={options.watch_filter}" if options.watch_filter else None
+        )
+
+    def informer(self, model: type[T], indexers: Indexers[T] | None = None) -> Informer[T]:
+        return self._manager.informer(
+            model, namespace=self.namespace, label_selector=self.selector, indexers=indexers
+        )
+
+    def watch(self, model: type[T], *args: object) -> Watch[T]:
+        return Watch(
+            model,
+            *args,  # type: ignore[arg-type]
+            namespace=self.namespace,
+            label_selector=self.selector,
+        )
+
+
+def setup(manager: Manager, client: Client, options: Options) -> None:
+    """Add everything that the provider does to the manager."""
+    scope = Scope(manager, options)
+    stores = Stores(
+        machines=scope.informer(VerdaMachine, {"cluster": _BY_CLUSTER}).store,
+        owners=scope.informer(Machine).store,
+        clusters=scope.informer(Cluster).store,
+        verda_clusters=scope.informer(VerdaCluster).store,
+    )
+    machine_controller: list[Controller] = []
+    accounts = Accounts(client, lambda key: machine_controller[0].enqueue(key), manager.clock)
+    manager.add(accounts)
+    machine_controller.append(_add_machines(manager, client, options, scope, stores, accounts))
+    _add_clusters(manager, client, options, scope, stores, accounts)
+    _add_templates(manager, client, options, scope, stores, accounts)
+    add_cloud_controller(manager, client, scope.namespace, scope.selector, stores, accounts)
+
+
+def _add_machines(
+    manager: Manager,
+    client: Client,
+    options: Options,
+    scope: Scope,
+    stores: Stores,
+    accounts: Accounts,
+) -> Controller:
+    reconciler = MachineReconciler(
+        client, stores, accounts, manager.clock, manager.recorder("vks-verdamachine")
+    )
+
+    def of_verda_cluster(cluster: VerdaCluster) -> Iterable[Key]:
+        return _machines_of(stores.machines, cluster.metadata.namespace, _cluster_name(cluster))
+
+    def of_cluster(cluster: Cluster) -> Iterable[Key]:
+        return _machines_of(stores.machines, cluster.metadata.namespace, cluster.metadata.name)
+
+    controller = Controller(
+        "verdamachine",
+        reconciler.reconcile,
+        watches=[
+            scope.watch(VerdaMachine),
+            scope.watch(Machine, _infrastructure_of),
+            scope.watch(Cluster, of_cluster, cluster_changed),
+            scope.watch(VerdaCluster, of_verda_cluster, infrastructure_changed),
+        ],
+        workers=options.concurrency,
+        resync=options.sync_period,
+    )
+    manager.add(controller)
+    return controller
+
+
+def _add_clusters(
+    manager: Manager,
+    client: Client,
+    options: Options,
+    scope: Scope,
+    stores: Stores,
+    accounts: Accounts,
+) -> None:
+    reconciler = ClusterReconciler(
+        client, stores.verda_clusters, stores.clusters, stores.machines, accounts, manager.clock
+    )
+
+    def of_machine(machine: VerdaMachine) -> Iterable[Key]:
+        name = machine.metadata.labels.get(CLUSTER_NAME_LABEL, "")
+        cluster = stores.clusters.get(Key(machine.metadata.namespace, name))
+        return [] if cluster is None else _infrastructure_of(cluster)
+
+    manager.add(
+        Controller(
+            "verdacluster",
+            reconciler.reconcile,
+            watches=[
+                scope.watch(VerdaCluster),
+                scope.watch(Cluster, _infrastructure_of, cluster_changed),
+                scope.watch(VerdaMachine, of_machine, lambda change: change.new is None),
+            ],
+            workers=options.concurrency,
+            resync=options.sync_period,
+        )
+    )
+
+
+def _add_templates(
+    manager: Manager,
+    client: Client,
+    options: Options,
+    scope: Scope,
+    stores: Stores,
+    accounts: Accounts,
+) -> None:
+    templates = scope.informer(VerdaMachineTemplate).store
+    reconciler = TemplateReconciler(client, templates, stores, accounts)
+    manager.add(
+        Controller(
+            "verdamachinetemplate",
+            reconciler.reconcile,
+            watches=[scope.watch(VerdaMachineTemplate)],
+            workers=2,
+            resync=options.sync_period,
+        )
+    )
+
+
+def cluster_changed(change: Change[Cluster]) -> bool:
+    """Whether something changed that infrastructure objects depend on."""
+    old, new = change.old, change.new
+    if old is None or new is None:
+        return True
+    return (
+        old.spec != new.spec
+        or old.status.initialization != new.status.initialization
+        or old.deleting != new.deleting
+    )
+
+
+def infrastructure_changed(change: Change[VerdaCluster]) -> bool:
+    """Whether something changed that machines depend on."""
+    old, new = change.old, change.new
+    if old is None or new is None:
+        return True
+    return (old.spec, old.status.network, old.status.load_balancer, old.status.server_groups) != (
+        new.spec,
+        new.status.network,
+        new.status.load_balancer,
+        new.status.server_groups,
+    )
+
+
+def _infrastructure_of(obj: Machine | Cluster) -> Iterable[Key]:
+    reference = obj.spec.infrastructure_ref
+    if not reference.name or reference.api_group != INFRASTRUCTURE_GROUP:
+        return []
+    return [Key(obj.metadata.namespace, reference.name)]
+
+
+def _cluster_name(obj: KubeObject) -> str:
+    return obj.metadata.labels.get(CLUSTER_NAME_LABEL, "")
+
+
+def _machines_of(machines: Store[VerdaMachine], namespace: str, cluster: str) -> Iterable[Key]:
+    found = machines.by_index("cluster", cluster)
+    return [machine.key for machine in found if machine.metadata.namespace == namespace]

@@ -1,0 +1,1 @@
+"""VerdaCluster: network, security group, server groups and load balancer of one cluster."""

@@ -1,0 +1,219 @@
+"""Reconciles VerdaClusters: gates of the contract, the phases side by side, status."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import TypeVar
+
+import structlog
+
+from vks.kube.apply import Applier
+from vks.kube.client import Client
+from vks.kube.errors import NotFound as ObjectNotFound
+from vks.kube.finalizers import remove_finalizer
+from vks.kube.objects import Key
+from vks.provider.clouds import Accounts
+from vks.provider.conditions import CLUSTER_CONDITIONS, DELETING, ConditionSet
+from vks.provider.ownership import CLUSTER_FINALIZER, claim
+from vks.provider.verdacluster.delete import delete_all
+from vks.provider.verdacluster.loadbalancer import API_PORT, ensure_load_balancer
+from vks.provider.verdacluster.network import ensure_network
+from vks.provider.verdacluster.scope import Scope
+from vks.provider.verdacluster.servergroups import ensure_server_groups
+from vks.provider.verdacluster.status import (
+    Failure,
+    Outcome,
+    decide_status,
+    endpoint_of,
+    reason_of,
+    status_body,
+)
+from vks.resources.clusterapi import Cluster
+from vks.resources.contract import (
+    CLUSTER_GROUP,
+    CLUSTER_NAME_LABEL,
+    MANAGED_BY_ANNOTATION,
+    PAUSED,
+    PAUSED_ANNOTATION,
+    READY,
+)
+from vks.resources.verdacluster import VerdaCluster, VerdaClusterStatus
+from vks.resources.verdamachine import VerdaMachine
+from vks.runtime.clock import Clock
+from vks.runtime.result import DONE, Result, Waiting
+from vks.runtime.store import Store
+from vks.verda.errors import CloudError, RateLimited
+
+FIELD_MANAGER = "vks-verdacluster"
+#: How often a provisioned cluster is compared with the cloud although nothing happened, seconds.
+VERIFY = 600.0
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+class ClusterReconciler:
+    def __init__(
+        self,
+        client: Client,
+        clusters: Store[VerdaCluster],
+        owners: Store[Cluster],
+        machines: Store[VerdaMachine],
+        accounts: Accounts,
+        clock: Clock,
+    ) -> None:
+        """`machines` must have the index "cluster" (by the cluster-name label)."""
+        self._client = client
+        self._clusters = clusters
+        self._owners = owners
+        self._machines = machines
+        self._accounts = accounts
+        self._clock = clock
+        self._applier = Applier(client, FIELD_MANAGER)
+        self._verified: dict[str, tuple[int, float]] = {}
+
+    async def reconcile(self, key: Key) -> Result:
+        cluster = self._clusters.get(key)
+        if cluster is None or MANAGED_BY_ANNOTATION in cluster.metadata.annotations:
+            return DONE
+        owner = self._owner(cluster)
+        conditions = ConditionSet(
+            cluster.status.conditions,
+            CLUSTER_CONDITIONS,
+            now=self._clock.now(),
+            generation=cluster.metadata.generation,
+        )
+        if owner is None and not cluster.deleting:
+            conditions.set(READY, False, "WaitingForOwner", "no Cluster owns this object yet")
+            return await self._publish(cluster, cluster.status, conditions, DONE)
+        if _paused(cluster, owner):
+            conditions.set(PAUSED, True, "Paused")
+            return await self._publish(cluster, cluster.status, conditions, DONE)
+        conditions.set(PAUSED, False, "NotPaused")
+        if cluster.deleting:
+            return await self._delete(cluster, owner or Cluster(), conditions)
+        return await self._provision(cluster, owner or Cluster(), conditions)
+
+    async def _provision(
+        self, cluster: VerdaCluster, owner: Cluster, conditions: ConditionSet
+    ) -> Result:
+        cluster = await claim(self._client, cluster, CLUSTER_FINALIZER)
+        fresh = self._still_verified(cluster, conditions)
+        if fresh is not None:
+            return await self._publish(cluster, cluster.status, conditions, Result(fresh))
+        try:
+            scope = Scope(cluster, owner, await self._accounts.of(cluster))
+        except Waiting as waiting:
+            conditions.set(READY, False, waiting.reason, waiting.message)
+            return await self._publish(cluster, cluster.status, conditions, Result(waiting.poll))
+        network, groups, balancer = await asyncio.gather(
+            _outcome(ensure_network(scope)),
+            _outcome(ensure_server_groups(scope)),
+            _outcome(ensure_load_balancer(scope)),
+        )
+        outcome = Outcome(network, groups, balancer)
+        status = decide_status(cluster, outcome, conditions)
+        await self._publish_endpoint(cluster, status)
+        if not outcome.failures:
+            self._verified[cluster.metadata.uid] = (
+                cluster.metadata.generation,
+                self._clock.monotonic(),
+            )
+        result = after(outcome.failures)
+        return await self._publish(cluster, status, conditions, result)
+
+    async def _delete(
+        self, cluster: VerdaCluster, owner: Cluster, conditions: ConditionSet
+    ) -> Result:
+        self._verified.pop(cluster.metadata.uid, None)
+        if CLUSTER_FINALIZER not in cluster.metadata.finalizers:
+            return DONE
+        conditions.set(READY, False, "Deleting")
+        try:
+            self._require_no_machines(cluster)
+            await delete_all(Scope(cluster, owner, await self._accounts.of(cluster)))
+        except (Waiting, CloudError) as failure:
+            conditions.set(DELETING, True, *reason_of(failure))
+            return await self._publish(cluster, cluster.status, conditions, after([failure]))
+        with suppress(ObjectNotFound):
+            await remove_finalizer(self._client, cluster, CLUSTER_FINALIZER)
+        log.info("cluster deleted", cluster=str(cluster.key))
+        return DONE
+
+    def _require_no_machines(self, cluster: VerdaCluster) -> None:
+        name = cluster.metadata.labels.get(CLUSTER_NAME_LABEL, "")
+        namespace = cluster.metadata.namespace
+        left = [
+            machine.metadata.name
+            for machine in self._machines.by_index("cluster", name)
+            if machine.metadata.namespace == namespace
+        ]
+        if left:
+            raise Waiting("WaitingForMachines", f"machines left: {', '.join(sorted(left))}")
+
+    def _still_verified(self, cluster: VerdaCluster, conditions: ConditionSet) -> float | None:
+        """Seconds until a provisioned, unchanged cluster is compared with the cloud again."""
+        known = self._verified.get(cluster.metadata.uid)
+        if known is None or not conditions.is_true(READY):
+            return None
+        generation, at = known
+        left = at + VERIFY - self._clock.monotonic()
+        return left if generation == cluster.metadata.generation and left > 0 else None
+
+    def _owner(self, cluster: VerdaCluster) -> Cluster | None:
+        for reference in cluster.metadata.owner_references:
+            if reference.kind == "Cluster" and reference.api_version.startswith(CLUSTER_GROUP):
+                return self._owners.get(Key(cluster.metadata.namespace, reference.name))
+        return None
+
+    async def _publish_endpoint(self, cluster: VerdaCluster, status: VerdaClusterStatus) -> None:
+        endpoint = endpoint_of(cluster, status, API_PORT)
+        if endpoint is None or endpoint == cluster.spec.control_plane_endpoint:
+            return
+        body = {
+            "metadata": {"name": cluster.metadata.name, "namespace": cluster.metadata.namespace},
+            "spec": {"controlPlaneEndpoint": {"host": endpoint.host, "port": endpoint.port}},
+        }
+        await self._applier.apply(VerdaCluster, body)
+
+    async def _publish(
+        self,
+        cluster: VerdaCluster,
+        status: VerdaClusterStatus,
+        conditions: ConditionSet,
+        result: Result,
+    ) -> Result:
+        body = {
+            "metadata": {"name": cluster.metadata.name, "namespace": cluster.metadata.namespace},
+            "status": status_body(status, conditions),
+        }
+        await self._applier.apply(VerdaCluster, body, observed=cluster, subresource="status")
+        return result
+
+
+async def _outcome(phase: Awaitable[T]) -> T | Failure:
+    try:
+        return await phase
+    except (CloudError, Waiting) as failure:
+        return failure
+
+
+def after(failures: list[Failure]) -> Result:
+    """When to look again. Failures of the cloud are asked about every two seconds, and later when
+    the cloud says so."""
+    if not failures:
+        return Result(VERIFY)
+    for failure in failures:
+        if isinstance(failure, RateLimited):
+            return Result(failure.retry_after)
+    errors = [failure for failure in failures if isinstance(failure, CloudError)]
+    polls = [f.poll for f in failures if isinstance(f, Waiting) and f.poll is not None]
+    if errors:
+        return Result(min([2.0, *polls]))
+    return Result(min(polls)) if polls else DONE
+
+
+def _paused(cluster: VerdaCluster, owner: Cluster | None) -> bool:
+    return PAUSED_ANNOTATION in cluster.metadata.annotations or bool(owner and owner.spec.paused)

@@ -1,0 +1,1 @@
+"""VerdaMachine: port, load-balancer member and server of one machine."""

@@ -1,0 +1,172 @@
+"""Performs one step and returns what is known afterwards. Every step finds what an earlier,
+interrupted run of it has made."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+
+import msgspec
+
+from vks.kube.client import Client
+from vks.kube.errors import NotFound as ObjectNotFound
+from vks.provider.clouds import Account
+from vks.provider.conditions import BOOTSTRAP_DATA_READY, LOAD_BALANCER_READY, SERVER_READY
+from vks.provider.verdacluster.loadbalancer import API_PORT
+from vks.provider.verdamachine.observation import (
+    AskServer,
+    EnsureMember,
+    EnsurePort,
+    EnsureServer,
+    Observation,
+    ReadConsole,
+)
+from vks.resources.contract import CLUSTER_NAME_LABEL
+from vks.resources.core import Secret
+from vks.runtime.result import ReconcileError
+from vks.verda.compute import MAX_USER_DATA, ServerRequest
+from vks.verda.errors import NotFound
+from vks.verda.network import PortRequest
+from vks.verda.redact import redact
+
+CONSOLE_LINES = 40
+CONSOLE_CHARACTERS = 4000
+
+Action = EnsurePort | EnsureMember | EnsureServer | AskServer | ReadConsole
+
+
+class Blocked(ReconcileError):  # noqa: N818 - a finding that the user has to act upon
+    """The step cannot be taken with what the user gave. `condition` says which one is false."""
+
+    def __init__(self, condition: str, reason: str, message: str) -> None:
+        super().__init__(reason, message)
+        self.condition = condition
+
+
+async def act(step: Action, seen: Observation, account: Account, client: Client) -> Observation:
+    """Take the step. Raises CloudError, ApiError, Blocked."""
+    match step:
+        case EnsurePort():
+            return await _ensure_port(seen, account)
+        case EnsureMember():
+            return await _ensure_member(seen, account)
+        case EnsureServer():
+            return await _ensure_server(seen, account, client)
+        case AskServer(server_id=server_id):
+            return await _ask_server(seen, account, server_id)
+        case ReadConsole(server_id=server_id):
+            return await _read_console(seen, account, server_id)
+
+
+async def _ensure_port(seen: Observation, account: Account) -> Observation:
+    network = seen.verda_cluster.status.network
+    client = account.cloud.network
+    if seen.port_id is not None:
+        try:
+            port = await client.port(seen.port_id)
+            return msgspec.structs.replace(seen, port_ip=port.ip)
+        except NotFound:
+            pass  # deleted by someone: make another
+    port = await client.create_port(
+        seen.owner,
+        PortRequest(
+            name=seen.machine.metadata.name,
+            network_id=network.network_id,
+            subnet_id=network.subnet_id,
+            security_group_ids=(network.security_group_id,),
+            allowed_cidrs=seen.owner_cluster.spec.cluster_network.pods.cidr_blocks,
+        ),
+    )
+    return msgspec.structs.replace(seen, port_id=port.id, port_ip=port.ip)
+
+
+async def _ensure_member(seen: Observation, account: Account) -> Observation:
+    pool_id = seen.verda_cluster.status.load_balancer.pool_id
+    if not pool_id:
+        raise Blocked(LOAD_BALANCER_READY, "NoLoadBalancer", "the cluster has no load balancer")
+    member = await account.cloud.loadbalancer.add_member(
+        pool_id, seen.machine.metadata.name, seen.port_ip, API_PORT, seen.zone
+    )
+    return msgspec.structs.replace(seen, member_id=member.id)
+
+
+async def _ensure_server(seen: Observation, account: Account, client: Client) -> Observation:
+    spec = seen.machine.spec
+    flavor = await account.catalogue.flavor(spec.flavor)
+    if flavor is None:
+        raise Blocked(SERVER_READY, "FlavorNotFound", f"flavor {spec.flavor} does not exist")
+    image = await account.catalogue.image(spec.image)
+    if image is None:
+        raise Blocked(SERVER_READY, "ImageNotFound", f"image {spec.image} does not exist")
+    groups = seen.verda_cluster.status.server_groups
+    control_plane = seen.owner_machine.is_control_plane
+    cluster_name = seen.machine.metadata.labels.get(CLUSTER_NAME_LABEL, "")
+    request = ServerRequest(
+        name=seen.machine.metadata.name,
+        flavor_id=flavor.id,
+        image_id=image.id,
+        port_ids=(seen.port_id or "",),
+        user_data=await _bootstrap_data(seen, client),
+        zone=seen.zone,
+        key_name=spec.key_name,
+        metadata={
+            **spec.server_metadata,
+            "vks.cluster": f"{seen.machine.metadata.namespace}/{cluster_name}",
+            "vks.role": "control-plane" if control_plane else "worker",
+        },
+        group_id=(groups.control_plane_id if control_plane else groups.worker_id) or None,
+    )
+    server_id = await account.cloud.compute.create_server(seen.owner, request)
+    return msgspec.structs.replace(seen, server_id=server_id, server_asked=False)
+
+
+async def _bootstrap_data(seen: Observation, client: Client) -> bytes:
+    """The bootstrap provider's bytes, packed only when Nova would refuse them as they are."""
+    name = seen.owner_machine.spec.bootstrap.data_secret_name or ""
+    try:
+        secret = await client.get(Secret, name, seen.machine.metadata.namespace)
+    except ObjectNotFound:
+        raise Blocked(
+            BOOTSTRAP_DATA_READY, "BootstrapSecretNotFound", f"Secret {name} does not exist"
+        ) from None
+    try:
+        data = base64.b64decode(secret.data["value"], validate=True)
+        form = base64.b64decode(secret.data.get("format", "")).decode() or "cloud-config"
+    except (KeyError, binascii.Error, UnicodeDecodeError):
+        raise Blocked(
+            BOOTSTRAP_DATA_READY, "BootstrapDataInvalid", f"Secret {name} has no readable value"
+        ) from None
+    return fit_user_data(data, packable=form == "cloud-config")
+
+
+def fit_user_data(data: bytes, *, packable: bool) -> bytes:
+    """`data`, gzipped when it is too large (cloud-init unpacks it; Ignition would not). Raises
+    Blocked when that does not help."""
+    room = MAX_USER_DATA // 4 * 3
+    if len(data) <= room:
+        return data
+    packed = gzip.compress(data, mtime=0) if packable else data
+    if len(packed) > room:
+        raise Blocked(
+            BOOTSTRAP_DATA_READY,
+            "BootstrapDataTooLarge",
+            f"bootstrap data is {len(data)} bytes, {len(packed)} packed; Nova accepts {room}",
+        )
+    return packed
+
+
+async def _ask_server(seen: Observation, account: Account, server_id: str) -> Observation:
+    server = await account.poller.look(server_id)
+    address = seen.port_ip or (server.ips[0] if server is not None and server.ips else "")
+    return msgspec.structs.replace(
+        seen, server_id=server_id, server=server, server_asked=True, port_ip=address
+    )
+
+
+async def _read_console(seen: Observation, account: Account, server_id: str) -> Observation:
+    try:
+        output = await account.cloud.compute.console_output(server_id, CONSOLE_LINES)
+    except NotFound:
+        output = ""
+    return msgspec.structs.replace(seen, console=redact(output)[-CONSOLE_CHARACTERS:])

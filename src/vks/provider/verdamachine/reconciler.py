@@ -1,0 +1,221 @@
+"""Reconciles VerdaMachines: gates of the contract, then observe, decide, act until it waits."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import NamedTuple
+
+import structlog
+
+from vks.kube.apply import Applier
+from vks.kube.client import Client
+from vks.kube.errors import NotFound as ObjectNotFound
+from vks.kube.finalizers import remove_finalizer
+from vks.kube.objects import Key
+from vks.provider.clouds import Accounts
+from vks.provider.conditions import DELETING, MACHINE_CONDITIONS, SERVER_READY, ConditionSet
+from vks.provider.ownership import MACHINE_FINALIZER, claim
+from vks.provider.verdacluster.reconciler import after
+from vks.provider.verdacluster.status import reason_of
+from vks.provider.verdamachine.act import Blocked, act
+from vks.provider.verdamachine.decide import NODE_STARTUP_TIMEOUT, decide
+from vks.provider.verdamachine.delete import delete_all
+from vks.provider.verdamachine.observation import Done, Observation, Wait
+from vks.provider.verdamachine.status import new_status, set_conditions, spec_body, status_body
+from vks.resources.clusterapi import Cluster, Machine
+from vks.resources.contract import (
+    CLUSTER_GROUP,
+    CLUSTER_NAME_LABEL,
+    PAUSED,
+    PAUSED_ANNOTATION,
+    READY,
+)
+from vks.resources.verdacluster import VerdaCluster
+from vks.resources.verdamachine import VerdaMachine, VerdaMachineStatus
+from vks.runtime.clock import Clock
+from vks.runtime.events import Recorder
+from vks.runtime.result import DONE, Result, Waiting
+from vks.runtime.store import Store
+from vks.verda.errors import CloudError
+
+FIELD_MANAGER = "vks-verdamachine"
+#: A machine's life has fewer steps than this; more would be a decision that does not converge.
+MAX_STEPS = 12
+#: Seconds after which a wrong flavor, image or Secret is looked for again.
+BLOCKED_POLL = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class Stores(NamedTuple):
+    machines: Store[VerdaMachine]
+    owners: Store[Machine]
+    clusters: Store[Cluster]
+    verda_clusters: Store[VerdaCluster]
+
+
+class MachineReconciler:
+    def __init__(
+        self, client: Client, stores: Stores, accounts: Accounts, clock: Clock, recorder: Recorder
+    ) -> None:
+        self._client = client
+        self._stores = stores
+        self._accounts = accounts
+        self._clock = clock
+        self._recorder = recorder
+        self._applier = Applier(client, FIELD_MANAGER)
+
+    async def reconcile(self, key: Key) -> Result:
+        machine = self._stores.machines.get(key)
+        if machine is None:
+            return DONE
+        conditions = ConditionSet(
+            machine.status.conditions,
+            MACHINE_CONDITIONS,
+            now=self._clock.now(),
+            generation=machine.metadata.generation,
+        )
+        owner, cluster = self._owner(machine), self._cluster(machine)
+        if (owner is None or cluster is None) and not machine.deleting:
+            conditions.set(READY, False, "WaitingForOwner", "no Machine owns this object yet")
+            return await self._publish(machine, machine.status, conditions, DONE)
+        paused = PAUSED_ANNOTATION in machine.metadata.annotations
+        if paused or (cluster is not None and cluster.spec.paused):
+            conditions.set(PAUSED, True, "Paused")
+            return await self._publish(machine, machine.status, conditions, DONE)
+        conditions.set(PAUSED, False, "NotPaused")
+        verda_cluster = self._verda_cluster(machine, cluster)
+        if machine.deleting:
+            drain = cluster is not None and not cluster.deleting
+            return await self._delete(machine, verda_cluster, conditions, drain=drain)
+        if owner is None or cluster is None or verda_cluster is None:
+            conditions.set(READY, False, "WaitingForClusterInfrastructure", "no VerdaCluster yet")
+            return await self._publish(machine, machine.status, conditions, DONE)
+        machine = await claim(self._client, machine, MACHINE_FINALIZER)
+        seen = self._observe(machine, owner, cluster, verda_cluster)
+        return await self._advance(seen, conditions)
+
+    def _observe(
+        self, machine: VerdaMachine, owner: Machine, cluster: Cluster, verda: VerdaCluster
+    ) -> Observation:
+        status = machine.status
+        address = next((a.address for a in status.addresses if a.type == "InternalIP"), "")
+        ready = next((c for c in status.conditions if c.reason == NODE_STARTUP_TIMEOUT), None)
+        return Observation(
+            machine=machine,
+            owner_machine=owner,
+            owner_cluster=cluster,
+            verda_cluster=verda,
+            now=self._clock.now(),
+            port_id=status.port_id,
+            port_ip=address,
+            member_id=status.load_balancer_member_id,
+            server_id=status.server_id,
+            console=ready.message.partition("\n")[2] if ready else None,
+        )
+
+    async def _advance(self, seen: Observation, conditions: ConditionSet) -> Result:
+        """Take steps until one waits; whatever happens, publish how far it came."""
+        machine = seen.machine
+        try:
+            account = await self._accounts.of(seen.verda_cluster)
+            for _ in range(MAX_STEPS):
+                step = decide(seen)
+                if isinstance(step, Wait | Done):
+                    break
+                seen = await act(step, seen, account, self._client)
+            else:
+                raise RuntimeError(f"{machine.key}: more than {MAX_STEPS} steps")
+            if seen.server_id:
+                watch = isinstance(step, Wait) and step.watch_server
+                account.poller.follow(seen.server_id, machine.key, waiting=watch)
+            end, result = step, Result(step.poll if isinstance(step, Wait) else step.recheck)
+        except Blocked as blocked:
+            end = Wait(blocked.condition, blocked.reason, blocked.message)
+            result = Result(BLOCKED_POLL)
+        except (CloudError, Waiting) as failure:
+            end = Wait(SERVER_READY if seen.port_ip else READY, *reason_of(failure))
+            result = after([failure])
+        await self._publish_spec(machine, seen)
+        set_conditions(seen, end, conditions)
+        self._tell(machine, end)
+        return await self._publish(machine, new_status(seen, machine.status), conditions, result)
+
+    async def _delete(
+        self,
+        machine: VerdaMachine,
+        cluster: VerdaCluster | None,
+        conditions: ConditionSet,
+        *,
+        drain: bool,
+    ) -> Result:
+        if MACHINE_FINALIZER not in machine.metadata.finalizers:
+            return DONE
+        keep = (
+            machine.spec.adopt_server_id is not None
+            and machine.spec.adopted_server_policy == "Retain"
+        )
+        conditions.set(READY, False, "Deleting")
+        try:
+            if cluster is None:
+                raise Waiting("WaitingForVerdaCluster", "its VerdaCluster names the credential")
+            account = await self._accounts.of(cluster)
+            await delete_all(
+                machine, cluster, account, keep_server=keep, drain=drain, now=self._clock.now()
+            )
+        except (Waiting, CloudError) as failure:
+            conditions.set(DELETING, True, *reason_of(failure))
+            return await self._publish(machine, machine.status, conditions, after([failure]))
+        if machine.status.server_id:
+            account.poller.forget(machine.status.server_id)
+        with suppress(ObjectNotFound):
+            await remove_finalizer(self._client, machine, MACHINE_FINALIZER)
+        log.info("machine deleted", machine=str(machine.key), server=machine.status.server_id)
+        return DONE
+
+    def _owner(self, machine: VerdaMachine) -> Machine | None:
+        for reference in machine.metadata.owner_references:
+            if reference.kind == "Machine" and reference.api_version.startswith(CLUSTER_GROUP):
+                return self._stores.owners.get(Key(machine.metadata.namespace, reference.name))
+        return None
+
+    def _cluster(self, machine: VerdaMachine) -> Cluster | None:
+        name = machine.metadata.labels.get(CLUSTER_NAME_LABEL, "")
+        return self._stores.clusters.get(Key(machine.metadata.namespace, name))
+
+    def _verda_cluster(self, machine: VerdaMachine, cluster: Cluster | None) -> VerdaCluster | None:
+        if cluster is None:
+            return None
+        name = cluster.spec.infrastructure_ref.name
+        return self._stores.verda_clusters.get(Key(machine.metadata.namespace, name))
+
+    def _tell(self, machine: VerdaMachine, end: Wait | Done) -> None:
+        """An event when the machine's trouble is a new one."""
+        before = next((c for c in machine.status.conditions if c.type == READY), None)
+        if not isinstance(end, Wait) or (before is not None and before.reason == end.reason):
+            return
+        if end.reason.startswith("Waiting") or end.reason == "ServerStarting":
+            return
+        self._recorder.event(machine, "Warning", end.reason, end.message[:500])
+
+    async def _publish_spec(self, machine: VerdaMachine, seen: Observation) -> None:
+        spec = spec_body(machine, seen)
+        known = {
+            "availabilityZone": machine.spec.availability_zone,
+            "providerID": machine.spec.provider_id,
+        }
+        if any(known[name] != value for name, value in spec.items()):
+            meta = {"name": machine.metadata.name, "namespace": machine.metadata.namespace}
+            await self._applier.apply(VerdaMachine, {"metadata": meta, "spec": spec})
+
+    async def _publish(
+        self,
+        machine: VerdaMachine,
+        status: VerdaMachineStatus,
+        conditions: ConditionSet,
+        result: Result,
+    ) -> Result:
+        meta = {"name": machine.metadata.name, "namespace": machine.metadata.namespace}
+        body = {"metadata": meta, "status": status_body(status, conditions)}
+        await self._applier.apply(VerdaMachine, body, observed=machine, subresource="status")
+        return result

@@ -1,0 +1,111 @@
+"""Pure: from an observation and the step at which it ended, the status of a VerdaMachine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from vks.kube.conditions import conditions_body
+from vks.kube.objects import find_condition
+from vks.provider.conditions import (
+    BOOTSTRAP_DATA_READY,
+    LOAD_BALANCER_READY,
+    NODE_HEALTHY,
+    NODE_REGISTERED,
+    PORT_READY,
+    SERVER_READY,
+    ConditionSet,
+)
+from vks.provider.verdamachine.decide import provider_id
+from vks.provider.verdamachine.observation import Done, Observation, Wait
+from vks.resources.contract import READY
+from vks.resources.fields import Initialization, MachineAddress
+from vks.resources.verdamachine import VerdaMachine, VerdaMachineStatus
+
+
+def set_conditions(seen: Observation, end: Wait | Done, conditions: ConditionSet) -> None:
+    """Say of every part whether it is there, and in Ready what the machine waits for."""
+    _part(conditions, PORT_READY, seen.port_ip, "WaitingForPort")
+    if seen.owner_machine.is_control_plane:
+        _part(conditions, LOAD_BALANCER_READY, seen.member_id, "WaitingForMember")
+    bootstrap = seen.owner_machine.spec.bootstrap.data_secret_name or seen.server_id
+    _part(conditions, BOOTSTRAP_DATA_READY, bootstrap, "WaitingForBootstrapData")
+    active = seen.server is not None and seen.server.status == "ACTIVE"
+    _part(conditions, SERVER_READY, active, "WaitingForServer")
+    registered = seen.owner_machine.status.node_ref is not None
+    _part(conditions, NODE_REGISTERED, registered, "WaitingForNode")
+    if isinstance(end, Wait):
+        conditions.set(end.condition, False, end.reason, end.message)
+        conditions.set(READY, False, end.reason, end.message)
+    else:
+        conditions.set(READY, True, "ServerActive", _node_message(seen))
+
+
+def _part(conditions: ConditionSet, type_: str, present: object, otherwise: str) -> None:
+    if present:
+        conditions.set(type_, True, "Ready")
+    else:
+        conditions.set(type_, False, otherwise)
+
+
+def _node_message(seen: Observation) -> str:
+    """What the cloud controller saw of the node. Core mirrors this message to the Machine, and so
+    the control plane provider looks again at once when a node turns healthy, instead of at its next
+    preflight 20 s later."""
+    if seen.owner_machine.status.node_ref is None:
+        return "waiting for the Node"
+    healthy = find_condition(seen.machine.status.conditions, NODE_HEALTHY)
+    if healthy is None or healthy.status != "True":
+        return f"Node: {healthy.message}" if healthy and healthy.message else ""
+    return "Node is healthy"
+
+
+def new_status(seen: Observation, old: VerdaMachineStatus) -> VerdaMachineStatus:
+    """The status without conditions. What was reached once stays."""
+    server = seen.server
+    active = server is not None and server.status == "ACTIVE"
+    provisioned = True if active else old.initialization.provisioned
+    zone = server.zone if server is not None and server.zone else None
+    addresses = old.addresses
+    if server is not None and (server.ips or seen.port_ip):
+        ips = server.ips or (seen.port_ip,)
+        addresses = (
+            MachineAddress(type="Hostname", address=server.name),
+            *(MachineAddress(type="InternalIP", address=ip) for ip in ips),
+        )
+    return VerdaMachineStatus(
+        initialization=Initialization(provisioned=provisioned),
+        failure_domain=zone or old.failure_domain or seen.zone,
+        addresses=addresses,
+        server_id=seen.server_id,
+        server_state=server.status if server is not None else None,
+        port_id=seen.port_id,
+        load_balancer_member_id=seen.member_id,
+    )
+
+
+def status_body(status: VerdaMachineStatus, conditions: ConditionSet) -> dict[str, Any]:
+    """The status as an apply body: whatever was never set is left out."""
+    body: dict[str, Any] = {
+        name: value for name, value in msgspec.to_builtins(status).items() if value is not None
+    }
+    body["conditions"] = conditions_body(conditions.all())
+    if status.initialization.provisioned is None:
+        del body["initialization"]
+    return body
+
+
+def spec_body(machine: VerdaMachine, seen: Observation) -> dict[str, Any]:
+    """The spec fields that this controller fills, all of them each time: under server-side apply
+    a field that is left out is given up."""
+    spec: dict[str, Any] = {}
+    zone = seen.zone or (seen.server.zone if seen.server is not None else None)
+    if zone:
+        spec["availabilityZone"] = zone
+    if machine.spec.provider_id:
+        spec["providerID"] = machine.spec.provider_id
+    elif seen.server_id and seen.server is not None and zone:
+        region = seen.verda_cluster.spec.region
+        spec["providerID"] = provider_id(region, seen.server.zone or zone, seen.server_id)
+    return spec

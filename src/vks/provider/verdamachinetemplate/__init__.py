@@ -1,0 +1,1 @@
+"""VerdaMachineTemplate: says what one machine of it offers, for scaling from zero."""

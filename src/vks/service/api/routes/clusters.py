@@ -1,0 +1,211 @@
+"""Clusters: create, read, change, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from vks.kube.errors import AlreadyExists
+from vks.resources.managedcluster import (
+    INITIAL_POOLS_ANNOTATION,
+    REQUEST_ANNOTATION,
+    ManagedCluster,
+)
+from vks.resources.operation import Operation
+from vks.service.api import models
+from vks.service.api.context import (
+    Continue,
+    IdempotencyKey,
+    IfMatch,
+    Limit,
+    Name,
+    Scope,
+    ScopeIn,
+    check_match,
+    etag,
+)
+from vks.service.api.operations import Change, record, recorded
+from vks.service.api.problems import FieldProblem, Problem, invalid
+from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, list_page
+from vks.service.api.requests import cluster_spec, pool_spec
+from vks.service.api.validation import check_cluster, check_growth, read_offer
+from vks.service.api.views import cluster_view, operation_view
+from vks.service.api.watching import stream
+from vks.service.applying import plain
+from vks.service.names import CLUSTER_LABEL
+
+router = APIRouter(prefix="/projects/{project}/clusters", tags=["clusters"])
+
+_EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
+
+
+def accepted(
+    response: Response, scope: Scope, region: Region, operation: Operation
+) -> models.OperationView:
+    """The body of every 202."""
+    response.headers["Location"] = (
+        f"/v1/projects/{scope.project}/operations/{operation.metadata.name}"
+    )
+    return operation_view(operation, scope.project, region.name)
+
+
+def refuse_deleting(cluster: ManagedCluster) -> None:
+    if cluster.deleting:
+        raise Problem("conflict", "the cluster is being deleted")
+
+
+@router.post("", operation_id="createCluster", status_code=202)
+async def create_cluster(
+    scope: ScopeIn,
+    body: models.ClusterCreate,
+    request: Request,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> models.OperationView:
+    """Makes a cluster and its node pools. Nothing is made when anything is wrong with it."""
+    region = scope.region(body.region)
+    if region is None:
+        known = ", ".join(region.name for region in scope.regions)
+        raise invalid([FieldProblem(field="region", message=f"unknown region; regions: {known}")])
+    if body.provisioner and not scope.caller.roles & {*scope.config.operator_roles}:
+        raise invalid([FieldProblem(field="provisioner", message="is for operators only")])
+    change = Change.of(
+        scope.caller, "POST", request.url.path, body.model_dump(mode="json"), idempotency_key
+    )
+    namespace = await region.namespace(scope.caller)
+    if (known_operation := await recorded(change, region, namespace)) is not None:
+        return accepted(response, scope, region, known_operation)
+    offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
+    check_cluster(body, offer, scope.config.limits)
+    pools = [plain(pool_spec(body.name, pool, body.version, offer)) for pool in body.node_pools]
+    manifest = {
+        "metadata": {
+            "name": body.name,
+            "namespace": namespace,
+            "labels": {CLUSTER_LABEL: body.name},
+            "annotations": {
+                REQUEST_ANNOTATION: change.mark,
+                INITIAL_POOLS_ANNOTATION: msgspec.json.encode(pools).decode(),
+            },
+        },
+        "spec": plain(cluster_spec(body, offer, region.config.bootstrap)),
+    }
+    try:
+        cluster = await region.client.create(ManagedCluster, manifest, field_manager=FIELD_MANAGER)
+    except AlreadyExists:
+        cluster = await region.client.get(ManagedCluster, body.name, namespace)
+        if cluster.metadata.annotations.get(REQUEST_ANNOTATION) != change.mark:
+            raise Problem(
+                "already_exists",
+                f"a cluster {body.name!r} exists",
+                errors=[FieldProblem(field="name", message="is taken")],
+            ) from None
+    operation = await record(change, region, namespace, "CreateCluster", body.name, cluster)
+    return accepted(response, scope, region, operation)
+
+
+@router.get(
+    "",
+    operation_id="listClusters",
+    response_model=models.Page[models.ClusterView],
+    responses=_EVENTS,
+)
+async def list_clusters(
+    scope: ScopeIn, limit: Limit = 100, continue_: Continue = None, watch: bool = False
+) -> Any:
+    """The project's clusters; `watch` streams them as server-sent events."""
+    if watch and scope.regions:
+        region = scope.regions[0]
+        namespace = await region.namespace(scope.caller)
+        return stream(region, namespace, ManagedCluster, lambda c: cluster_view(c, scope.project))
+    items, token = await list_page(
+        scope.regions, scope.caller, ManagedCluster, limit=limit, token=continue_
+    )
+    return models.Page[models.ClusterView].of(
+        [cluster_view(cluster, scope.project) for _, cluster in items], token
+    )
+
+
+@router.get(
+    "/{cluster}",
+    operation_id="getCluster",
+    response_model=models.ClusterView,
+    responses=_EVENTS,
+)
+async def get_cluster(
+    scope: ScopeIn, cluster: Name, response: Response, watch: bool = False
+) -> Any:
+    """One cluster. No credential is part of it: ask for a kubeconfig."""
+    region, found = await find_cluster(scope.regions, scope.caller, cluster)
+    if watch:
+        return stream(
+            region,
+            found.metadata.namespace,
+            ManagedCluster,
+            lambda c: cluster_view(c, scope.project),
+            name=cluster,
+        )
+    response.headers["ETag"] = etag(found)
+    return cluster_view(found, scope.project)
+
+
+@router.patch("/{cluster}", operation_id="updateCluster", status_code=202)
+async def update_cluster(
+    scope: ScopeIn,
+    cluster: Name,
+    body: models.ClusterPatch,
+    request: Request,
+    response: Response,
+    if_match: IfMatch = None,
+    idempotency_key: IdempotencyKey = None,
+) -> models.OperationView:
+    """A JSON merge patch. `If-Match` is optional: what is not in the patch is not touched."""
+    region, found = await find_cluster(scope.regions, scope.caller, cluster)
+    namespace = found.metadata.namespace
+    change = Change.of(
+        scope.caller, "PATCH", request.url.path, body.model_dump(mode="json"), idempotency_key
+    )
+    if (known := await recorded(change, region, namespace)) is not None:
+        return accepted(response, scope, region, known)
+    check_match(if_match, found)
+    refuse_deleting(found)
+    plane = found.spec.control_plane
+    offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
+    wanted = body.control_plane.replicas
+    check_growth("controlPlane.replicas", plane.flavor, wanted - plane.replicas, offer)
+    patch = {
+        "metadata": {"resourceVersion": found.metadata.resource_version},
+        "spec": {"controlPlane": {"replicas": wanted}},
+    }
+    changed = await region.client.merge_patch(
+        ManagedCluster, cluster, namespace, patch, field_manager=FIELD_MANAGER
+    )
+    operation = await record(change, region, namespace, "UpdateCluster", cluster, changed)
+    return accepted(response, scope, region, operation)
+
+
+@router.delete("/{cluster}", operation_id="deleteCluster", status_code=202)
+async def delete_cluster(
+    scope: ScopeIn,
+    cluster: Name,
+    request: Request,
+    response: Response,
+    if_match: IfMatch = None,
+    idempotency_key: IdempotencyKey = None,
+) -> models.OperationView:
+    """Deletes the cluster and everything that was made for it."""
+    region, found = await find_cluster(scope.regions, scope.caller, cluster)
+    namespace = found.metadata.namespace
+    change = Change.of(scope.caller, "DELETE", request.url.path, None, idempotency_key)
+    if (known := await recorded(change, region, namespace)) is not None:
+        return accepted(response, scope, region, known)
+    check_match(if_match, found)
+    await region.client.delete(ManagedCluster, cluster, namespace, uid=found.metadata.uid)
+    operation = await record(
+        change, region, namespace, "DeleteCluster", cluster, found, generation=0
+    )
+    return accepted(response, scope, region, operation)

@@ -128,10 +128,10 @@ def _read(body: bytes) -> tuple[str, str]:
 
 
 def _quota_resource(message: str) -> str:
-    if match := _NOVA_QUOTA.search(message):
-        return match.group(1).replace(" ", "")
     if match := _NEUTRON_QUOTA.search(message):
         return match.group(1).replace("'", "").replace(" ", "")
+    if match := _NOVA_QUOTA.search(message):
+        return match.group(1).replace(" ", "")
     return ""
 
 

@@ -86,10 +86,10 @@ class Transport:
     async def _exchange(
         self, request: Request, timeout: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        session = await self._open()
         started = time.perf_counter()
         code = "<error>"
         try:
+            session = await self._open()
             response = await session.request(
                 request.method,
                 URL(self._config.server + request.path, encoded=True).extend_query(request.params),
@@ -101,7 +101,8 @@ class Transport:
                 allow_redirects=False,
             )
             code = str(response.status)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            # OSError and ValueError: certificates or a token file that cannot be used.
             raise _no_answer(request, error) from error
         finally:
             if self.observer is not None:
@@ -140,6 +141,8 @@ class Transport:
                         auto_decompress=False,
                         cookie_jar=aiohttp.DummyCookieJar(),
                     )
+        if self._session.closed:
+            raise Unavailable("the client is closed", reason="ClientClosed")
         return self._session
 
     async def _headers(self, request: Request) -> dict[str, str]:

@@ -12,7 +12,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 from structlog.contextvars import bound_contextvars
 
-from vks.kube.errors import ApiError
+from vks.kube.errors import ApiError, Conflict
 from vks.kube.objects import Key
 from vks.kube.writes import Write, record_writes
 from vks.runtime.informer import Change, Informer
@@ -74,7 +74,8 @@ class Controller:
         self._rng = Random()  # noqa: S311 - jitter
         self._metrics = Metrics(CollectorRegistry())
         self._stopping = asyncio.Event()
-        self._releases: asyncio.TaskGroup | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._releases: set[asyncio.Task[None]] = set()
         self._log = log.bind(controller=name)
 
     def bind(
@@ -118,11 +119,12 @@ class Controller:
         if not await self._synced():
             return
         async with asyncio.TaskGroup() as tasks:
-            self._releases = tasks
+            self._tasks = tasks
             resync = tasks.create_task(self._resync_forever())
             workers = [tasks.create_task(self._work()) for _ in range(self._workers)]
             await asyncio.wait(workers)
-            resync.cancel()
+            for task in (resync, *self._releases):
+                task.cancel()
 
     def stop(self) -> None:
         """Takes no more work; what runs is finished, what waits is dropped."""
@@ -187,9 +189,11 @@ class Controller:
             active.dec()
             if not unseen:
                 self.queue.done(key)
-        if unseen and self._releases is not None:
+        if unseen and self._tasks is not None:
             # The key stays taken, the worker does not.
-            self._releases.create_task(self._release_when_seen(key, unseen))
+            task = self._tasks.create_task(self._release_when_seen(key, unseen))
+            self._releases.add(task)
+            task.add_done_callback(self._releases.discard)
 
     async def _run_once(self, key: Key) -> _Outcome:
         loop = asyncio.get_running_loop()
@@ -203,6 +207,10 @@ class Controller:
             return _Outcome("requeue_after" if waiting.poll else "success", waiting.poll)
         except Terminal as error:
             return await self._terminal(key, error)
+        except Conflict as error:
+            # Somebody was faster; the next look sees what they did.
+            self._log.info("reconcile lost a race", error=error.message)
+            return self._failed()
         except (Transient, ApiError) as error:
             self._log.warning("reconcile failed", reason=error.reason, error=str(error))
             return self._failed(error.retry_after)
@@ -268,8 +276,6 @@ class Controller:
         try:
             async with asyncio.timeout(CONSISTENCY_TIMEOUT):
                 for informer, write in unseen:
-                    if self._stopping.is_set():
-                        break
                     await informer.wait_seen(write)
         except TimeoutError:
             self._log.warning("cache is behind its own writes", key=str(key))

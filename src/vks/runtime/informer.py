@@ -61,13 +61,16 @@ class Informer(Generic[T]):
         *,
         rng: Random,
         on_poison: PoisonHandler | None = None,
+        on_health: Callable[[], None] | None = None,
     ) -> None:
+        """`on_health` is called when `synced` or `error` change."""
         self.source = source
         self.model = model
         self.selection = selection
         self.store: Store[T] = Store()
         self._reflector = Reflector(source, model, selection, self, rng=rng)
         self._on_poison = on_poison
+        self._on_health = on_health
         self._handlers: list[Handler[T]] = []
         self._synced = asyncio.Event()
         self._version = ""
@@ -93,6 +96,12 @@ class Informer(Generic[T]):
         self._handlers.append(handler)
         for obj in self.store.list():
             self._call(handler, Change(None, obj, initial=True))
+
+    def switch(self, source: ListWatcher) -> None:
+        """Follows another source from the next `run` on; the cache stays until it has been
+        compared with a new list."""
+        self.source = source
+        self._reflector.switch(source)
 
     async def run(self) -> None:
         """Keeps the cache up to date until cancelled."""
@@ -132,6 +141,8 @@ class Informer(Generic[T]):
             if cached is None or _version(cached) != _version(obj):
                 self._stored(obj, initial=initial)
         self._synced.set()
+        if initial:
+            self.health(None)
 
     def apply(self, change: codec.Change[T]) -> None:
         """Takes one event of the watch."""
@@ -161,6 +172,11 @@ class Informer(Generic[T]):
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def health(self, error: ApiError | None) -> None:
+        """Passes on that the watch broke or works again."""
+        if self._on_health is not None:
+            self._on_health()
 
     def _stored(self, obj: T, *, initial: bool = False) -> None:
         known = self.store.get(obj.key)

@@ -74,6 +74,9 @@ class Sink(Protocol[T]):
     def progress(self, resource_version: str) -> None:
         """Everything up to that version has been handed over."""
 
+    def health(self, error: ApiError | None) -> None:
+        """The watch broke (with the reason), or works again (None)."""
+
 
 class Reflector(Generic[T]):
     """Keeps a sink up to date. `error` is the current trouble, None while all is well."""
@@ -96,6 +99,13 @@ class Reflector(Generic[T]):
         self._backoff = Backoff(rng, base=_BASE_DELAY, limit=_MAX_DELAY)
         self._version = ""
         self._log = log.bind(kind=model.resource.kind)
+
+    def switch(self, source: ListWatcher) -> None:
+        """Follows another server, or the same one with other credentials, from now on; what
+        the sink has is compared with a new list. Not while `run` runs."""
+        self._source = source
+        self._version = ""
+        self._backoff.reset()
 
     async def run(self) -> None:
         """Runs until cancelled; every ApiError is retried."""
@@ -191,10 +201,14 @@ class Reflector(Generic[T]):
             self._version = ""
         if type(error) is not type(self.error):
             self._log.warning("watch interrupted", reason=error.reason, error=error.message)
+        broke = self.error is None
         self.error = error
+        if broke:
+            self._sink.health(error)
         return max(self._backoff.next(), error.retry_after or 0.0)
 
     def _recovered(self) -> None:
         if self.error is not None:
             self._log.info("watch recovered")
             self.error = None
+            self._sink.health(None)

@@ -1,0 +1,116 @@
+import fcntl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from vks.local.assets import ensure_assets, pinned_versions
+from vks.local.assets.cluster_api import PROVIDERS
+from vks.local.assets.programs import programs
+from vks.local.progress import SilentProgress, Step
+
+KUBECTL = """#!/bin/sh
+case $1 in
+version) echo "Client Version: {version}" ;;
+kustomize) echo "rendered: $2" ;;
+esac
+"""
+KUBEADM = """#!/bin/sh
+case $1 in
+version) echo {version} ;;
+config) printf 'registry.k8s.io/pause:3.10\\nregistry.k8s.io/etcd:3.6.8-0\\n' ;;
+esac
+"""
+
+
+@pytest.fixture
+def programs_at_hand(tmp_path: Path) -> Path:
+    """A directory with programs of the pinned versions, Cluster API's files beside it."""
+    directory = tmp_path / "given" / "bin"
+    directory.mkdir(parents=True)
+    for program in programs(pinned_versions()):
+        path = directory / program.name
+        script = {"kubectl": KUBECTL, "kubeadm": KUBEADM}.get(
+            program.name, "#!/bin/sh\necho {version}\n"
+        )
+        path.write_text(script.format(version=program.version))
+        if not program.version_arguments:
+            module = "/".join(program.package.split("/")[:2])
+            path.write_text(f"dep\t{module}\t{program.version}\n")
+        path.chmod(0o755)
+    for provider in PROVIDERS.values():
+        for part in ("crd", "webhook"):
+            (directory.parent / "cluster-api" / provider / "config" / part).mkdir(parents=True)
+        webhooks = directory.parent / "cluster-api" / provider / "config/webhook/manifests.yaml"
+        webhooks.write_text(f"webhooks of {provider}\n")
+    return directory
+
+
+class Notes(SilentProgress):
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.waiting = threading.Event()
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Step]:
+        self.steps.append(title)
+        if title.startswith("Waiting"):
+            self.waiting.set()
+        with super().step(title) as step:
+            yield step
+
+
+def test_programs_at_hand_are_used_and_nothing_is_built(
+    tmp_path: Path, programs_at_hand: Path
+) -> None:
+    progress = Notes()
+    assets = ensure_assets(tmp_path / "cache", progress, directory=programs_at_hand)
+    assert progress.steps == []
+    names = {program.name for program in programs(pinned_versions())}
+    assert {path.name for path in assets.bin.iterdir()} == names
+    assert assets.container_images == ("registry.k8s.io/pause:3.10", "registry.k8s.io/etcd:3.6.8-0")
+    assert (tmp_path / "cache/assets/bin").resolve() == assets.bin
+    for name, directory in PROVIDERS.items():
+        crds = (assets.manifests / name / "crds.yaml").read_text()
+        assert crds == f"rendered: {assets.cluster_api_module / directory}/config/crd\n"
+        assert "webhooks of" in (assets.manifests / name / "webhooks.yaml").read_text()
+
+
+def test_the_second_call_needs_nothing(tmp_path: Path, programs_at_hand: Path) -> None:
+    first = ensure_assets(tmp_path / "cache", Notes(), directory=programs_at_hand)
+    again = ensure_assets(tmp_path / "cache", Notes(), directory=tmp_path / "empty")
+    assert again == first
+
+
+def test_an_interrupted_call_keeps_what_was_there(tmp_path: Path, programs_at_hand: Path) -> None:
+    cache = tmp_path / "cache"
+    first = ensure_assets(cache, Notes(), directory=programs_at_hand)
+    kept = (first.bin / "etcd").stat().st_mtime_ns
+    (first.bin.parent / "images.txt").unlink()
+    (first.bin / "coredns").rename(first.bin / ".coredns.partial")
+    again = ensure_assets(cache, Notes(), directory=programs_at_hand)
+    assert again == first
+    assert (first.bin / "etcd").stat().st_mtime_ns == kept
+    assert (first.bin / "coredns").is_file()
+    assert not (first.bin / ".coredns.partial").exists()
+
+
+def test_a_second_builder_waits_for_the_first(tmp_path: Path, programs_at_hand: Path) -> None:
+    cache, progress = tmp_path / "cache", Notes()
+    ready = ensure_assets(cache, Notes(), directory=programs_at_hand)
+    complete = ready.bin.parent / "images.txt"
+    images = complete.read_text()
+    complete.unlink()
+    with (cache / "assets" / f"{ready.digest}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiter = threading.Thread(
+            target=ensure_assets, args=(cache, progress), kwargs={"directory": tmp_path / "empty"}
+        )
+        waiter.start()
+        assert progress.waiting.wait(5)
+        complete.write_text(images)
+    waiter.join(5)
+    assert not waiter.is_alive()
+    assert progress.steps == ["Waiting for another build of the upstream programs"]

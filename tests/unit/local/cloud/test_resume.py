@@ -8,6 +8,7 @@ import socket
 import sys
 from pathlib import Path
 
+import aiohttp
 import msgspec
 import pytest
 from tests.unit.local.cloud.region import (
@@ -21,8 +22,9 @@ from tests.unit.local.cloud.region import (
 
 from vks.local.cloud.app import Backends, recorded_backends
 from vks.local.cloud.backends import RecordedNetworks
+from vks.local.cloud.records import RecordsBackend
 from vks.local.cloud.seed import SeedError, load_seed
-from vks.local.servers import ServerError, ServerSpec
+from vks.local.servers import Flavor, ServerError, ServerSpec
 
 
 async def test_a_server_left_in_build_becomes_active(tmp_path: Path) -> None:
@@ -49,7 +51,7 @@ async def test_servers_that_nobody_recorded_are_removed() -> None:
 
 
 async def test_a_failure_shows_as_the_servers_fault() -> None:
-    class Failing(type(recorded_backends().servers)):  # type: ignore[misc]
+    class Failing(RecordsBackend):
         async def ensure_running(self, spec: ServerSpec) -> None:
             raise ServerError("the pool is full")
 
@@ -109,8 +111,6 @@ async def _start(seed: Path, database: Path, port: int) -> asyncio.subprocess.Pr
 
 
 async def test_kill_9_loses_nothing_that_was_answered(tmp_path: Path) -> None:
-    import aiohttp
-
     seed, database = tmp_path / "seed.yaml", tmp_path / "cloud.db"
     seed.touch(0o600)
     seed.write_bytes(msgspec.yaml.encode(SEED))
@@ -148,6 +148,4 @@ def test_a_seed_that_others_can_read_is_refused(tmp_path: Path) -> None:
 
 
 def _stray() -> ServerSpec:
-    from vks.local.servers import Flavor
-
     return ServerSpec("stray", "stray", "stray", "image", Flavor("f", 1, 1), "tokyo-1", "p")

@@ -14,7 +14,9 @@ def render(error: ApiError) -> Json:
 
 
 def forbid(action: str) -> ApiError:
-    return forbidden(f"(rule:{action}) is disallowed by policy", kind="PolicyNotAuthorized")
+    """`action` may be several rules, joined by ` and rule:`, which Neutron then brackets."""
+    rule = f"(rule:{action})" if " and " in action else f"rule:{action}"
+    return forbidden(f"{rule} is disallowed by policy", kind="PolicyNotAuthorized")
 
 
 def malformed(message: str) -> ApiError:

@@ -244,12 +244,15 @@ def update_port(call: Call) -> Reply:
 
 
 def delete_port(call: Call) -> Reply:
-    """Deleting a port that a server has takes it out of the server, as Nova does on the event."""
+    """A port that a server has is only an admin's to delete; it is then taken out of the server."""
     port = find_owned(call, PORTS, "port", call.params["port_id"])
     if port.device_owner in ROUTER_OWNERS:
         raise service_port_in_use(port)
+    in_server = port.device_owner.startswith("compute:")
+    if in_server and not call.caller.is_admin:
+        raise forbid("delete_port")
     remove_port(call.db, port)
-    if port.device_owner.startswith("compute:"):
+    if in_server:
         call.cloud.work.detach(port.device_id, port.id)
     return Reply(204)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+from weakref import WeakValueDictionary
 
 from vks.local.cloud.backends import NetworkBackend
 from vks.local.cloud.core.database import Database
@@ -15,11 +17,18 @@ class NetworkWorker:
     def __init__(self, db: Database, backend: NetworkBackend) -> None:
         self._db = db
         self._backend = backend
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def all(self) -> list[str]:
         return [network.id for network in NETWORKS.find(self._db)]
 
     async def reconcile(self, network_id: str) -> None:
+        """One at a time per network, so that an older look cannot overwrite a newer one."""
+        lock = self._locks.setdefault(network_id, asyncio.Lock())
+        async with lock:
+            await self._reconcile(network_id)
+
+    async def _reconcile(self, network_id: str) -> None:
         subnet = self._subnet(network_id)
         if subnet is None:
             await self._backend.remove_network(network_id)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import ipaddress
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import msgspec
 
 from vks.local.cloud.compute.nics import give_back
 from vks.local.cloud.compute.tables import SERVERS, Interface, Server
 from vks.local.cloud.core.database import Database
-from vks.local.cloud.core.ids import seconds
+from vks.local.cloud.core.ids import now, seconds
 from vks.local.cloud.core.settings import Settings
 from vks.local.cloud.faults.rules import FaultRules
 from vks.local.cloud.network.port_store import set_status
@@ -19,6 +20,8 @@ from vks.local.cloud.network.tables import PORTS, SUBNETS
 from vks.local.cloud.network.tables import Port as NeutronPort
 from vks.local.fabric import FabricError, Port
 from vks.local.servers import Flavor, PowerState, ServerBackend, ServerError, ServerSpec
+
+_REMEMBER_DELETED = timedelta(days=1)
 
 
 class ServerWorker:
@@ -180,6 +183,14 @@ class ServerWorker:
                 )
                 self._port_status(server, "DOWN")
 
+    def forget_deleted(self) -> None:
+        """Deleted servers are kept for `changes-since`, but not for ever."""
+        horizon = seconds(now() - _REMEMBER_DELETED)
+        with self._db.transaction():
+            for server in SERVERS.find(self._db, deleted=True):
+                if (server.terminated_at or "") < horizon:
+                    SERVERS.delete(self._db, id=server.id)
+
     async def adopt(self) -> None:
         """At the start: the back end's servers and the records are brought together."""
         found = await self._backend.list()
@@ -189,8 +200,9 @@ class ServerWorker:
         for server in known.values():
             if server.task_state is not None or server.vm_state != "active":
                 continue
-            if server.id not in found:
-                await self._spawn(server)  # its record says that it runs, and nothing of it exists
+            if server.id not in found:  # its record says that it runs, and nothing of it exists
+                with self._db.transaction():
+                    SERVERS.update(self._db, server, task_state="spawning")
             else:
                 self.powered(server.id, found[server.id])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from vks.local.cloud.backends import BalancerBackend, NetworkBackend
 from vks.local.cloud.compute.interfaces import mark_leaving
@@ -69,8 +70,7 @@ class Work:
         """Bring everything together with what exists, then go on with what was recorded."""
         await self._server_backend.open()
         await self._balancer_backend.open()
-        for network_id in self._networks.all():
-            await self._networks.reconcile(network_id)
+        self._servers.forget_deleted()
         await self._servers.adopt()
         for lb_id in await self._balancer_backend.list() - set(self._balancers.all()):
             await self._balancer_backend.remove(lb_id)
@@ -78,12 +78,14 @@ class Work:
             _log.warning("reclaimed %s", removed)
         self.resume()
         self._watchers = [
-            asyncio.create_task(self._watch_servers(), name="server changes"),
-            asyncio.create_task(self._watch_balancers(), name="load balancer failures"),
+            asyncio.create_task(_forever(self._watch_servers), name="server changes"),
+            asyncio.create_task(_forever(self._watch_balancers), name="load balancer failures"),
         ]
 
     def resume(self) -> None:
-        """Look at everything that is unfinished; load balancers are compared in any case."""
+        """Look at all that is unfinished; networks and load balancers are compared in any case."""
+        for network_id in self._networks.all():
+            self.network(network_id)
         for server_id in self._servers.unfinished():
             self.server(server_id)
         for lb_id in self._balancers.all():
@@ -118,3 +120,13 @@ class Work:
             servers=frozenset(row.id for row in SERVERS.find(self._db, deleted=False)),
             vips=frozenset(lb.vip_address for lb in LOAD_BALANCERS.find(self._db)),
         )
+
+
+async def _forever(watch: Callable[[], Awaitable[None]]) -> None:
+    """A watch that breaks is begun again; what it missed is found by the next comparison."""
+    while True:
+        try:
+            await watch()
+        except Exception:
+            _log.exception("a watch of the back end broke")
+        await asyncio.sleep(1.0)

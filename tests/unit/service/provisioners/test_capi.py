@@ -11,8 +11,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.unit.service.builders import ZONES, managed_cluster, node_pool
+
 from vks.resources.clusterapi import MachineDeployment
 from vks.resources.fields import Endpoint, Taint
 from vks.resources.managedcluster import ClusterNetworkSpec, ControlPlaneSpec, ManagedCluster

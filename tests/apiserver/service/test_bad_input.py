@@ -1,0 +1,165 @@
+"""Every invalid request is refused with a problem document, and nothing is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.apiserver.service.conftest import Vks
+from tests.support.service import cluster_request
+
+from vks.resources.managedcluster import ManagedCluster
+from vks.resources.nodepool import NodePool
+from vks.resources.operation import Operation
+from vks.verda.compute import Limits
+
+
+def pool(**more: Any) -> dict[str, Any]:
+    return {"nodePools": [{"name": "default", "replicas": 1, "flavor": "small", **more}]}
+
+
+def plane(**more: Any) -> dict[str, Any]:
+    return {"controlPlane": {"replicas": 3, "flavor": "small", **more}}
+
+
+BAD = [
+    ({"version": "v1.99.0"}, 422, "invalid", "version"),
+    ({"version": ""}, 422, "invalid", "version"),
+    ({"region": "osaka"}, 422, "invalid", "region"),
+    (plane(flavor="huge"), 422, "invalid", "controlPlane.flavor"),
+    (plane(zones=["osaka-1"]), 422, "invalid", "controlPlane.zones.0"),
+    (plane(zones=["tokyo-1", "tokyo-1"]), 422, "invalid", "controlPlane.zones.1"),
+    (plane(image="nope"), 404, "reference_not_found", "controlPlane.image"),
+    (plane(replicas=2), 422, "invalid", "controlPlane.replicas"),
+    (plane(replicas=9), 422, "invalid", "controlPlane.replicas"),
+    (plane(replicas=0), 422, "invalid", "controlPlane.replicas"),
+    ({"network": {"networkId": "foreign"}}, 404, "reference_not_found", "network.networkId"),
+    ({"network": {"podCidr": "10.96.0.0/16"}}, 422, "invalid", "network.serviceCidr"),
+    ({"network": {"podCidr": "10.1.0.0/24"}}, 422, "invalid", "network.podCidr"),
+    ({"network": {"podCidr": "10.1.0.1/16"}}, 422, "invalid", "network.podCidr"),
+    ({"network": {"cni": "magic"}}, 422, "invalid", "network.cni"),
+    ({"keyName": "foreign"}, 404, "reference_not_found", "keyName"),
+    ({"name": "Upper"}, 422, "invalid", "name"),
+    ({"name": "1st"}, 422, "invalid", "name"),
+    ({"name": "dash-"}, 422, "invalid", "name"),
+    ({"name": "n" * 33}, 422, "invalid", "name"),
+    ({"provisioner": "legacy"}, 422, "invalid", "provisioner"),
+    ({"unknown": 1}, 422, "invalid", "unknown"),
+    (pool(zones=["osaka-1"]), 422, "invalid", "nodePools.0.zones.0"),
+    (pool(flavor="huge"), 422, "invalid", "nodePools.0.flavor"),
+    (pool(image="foreign"), 404, "reference_not_found", "nodePools.0.image"),
+    (pool(replicas=201), 422, "invalid", "nodePools.0.replicas"),
+    (pool(replicas=-1), 422, "invalid", "nodePools.0.replicas"),
+    (pool(name="p.q"), 422, "invalid", "nodePools.0.name"),
+    (pool(labels={"tier": "a b"}), 422, "invalid", "nodePools.0.labels.tier"),
+    (pool(taints=[{"key": "k", "effect": "Never"}]), 422, "invalid", "nodePools.0.taints.0.effect"),
+]
+
+
+@pytest.mark.parametrize(("change", "status", "code", "field"), BAD, ids=lambda v: str(v)[:40])
+async def test_an_invalid_cluster_is_refused_and_the_field_is_named(
+    vks: Vks, change: dict[str, Any], status: int, code: str, field: str
+) -> None:
+    answer = await vks.call("POST", "/clusters", cluster_request() | change)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (status, code), problem
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert field in [error["field"] for error in problem["errors"]]
+    for model in (ManagedCluster, NodePool, Operation):
+        assert (await vks.client.list(model, vks.namespace)).items == []
+
+
+async def test_two_pools_of_one_name_are_refused(vks: Vks) -> None:
+    one = {"name": "a", "replicas": 1, "flavor": "small"}
+    answer = await vks.call("POST", "/clusters", cluster_request(nodePools=[one, one]))
+    assert answer.status_code == 422
+    assert {e["field"] for e in answer.json()["errors"]} == {"nodePools.0.name", "nodePools.1.name"}
+
+
+async def test_a_quota_that_is_too_small_says_what_is_missing(vks: Vks) -> None:
+    vks.identity.cloud.quota = Limits(
+        max_instances=10, instances=5, max_cores=-1, max_ram=12288, ram=4096
+    )
+    answer = await vks.call("POST", "/clusters", cluster_request())
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, "quota_exceeded")
+    assert {error["field"]: error["message"] for error in problem["errors"]} == {
+        "quota.instances": "6 instances wanted, 5 free of 10: 1 missing",
+        "quota.ram": "12288 MiB ram wanted, 8192 MiB free of 12288 MiB: 4096 MiB missing",
+    }
+
+
+async def test_a_body_over_the_limit_is_refused(vks: Vks) -> None:
+    answer = await vks.call("POST", "/clusters", {"name": "x" * 70_000})
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+async def test_a_body_that_is_not_json_is_refused(vks: Vks) -> None:
+    headers = {"x-auth-token": "member", "content-type": "application/json"}
+    answer = await vks.api.post(f"{vks.base}/clusters", content=b"{", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize(
+    ("token", "method", "status"),
+    [
+        ("", "GET", 401),
+        ("unknown", "GET", 401),
+        ("nobody", "GET", 403),
+        ("reader", "GET", 200),
+        ("reader", "POST", 403),
+        ("stranger", "GET", 404),
+        ("stranger", "POST", 404),
+    ],
+)
+async def test_a_token_is_good_for_its_project_and_its_roles(
+    vks: Vks, token: str, method: str, status: int
+) -> None:
+    headers = {"x-auth-token": token} if token else {}
+    answer = await vks.api.request(
+        method,
+        f"{vks.base}/clusters",
+        headers=headers,
+        json=cluster_request() if method == "POST" else None,
+    )
+    assert answer.status_code == status
+
+
+async def test_a_bearer_token_works_like_the_header(vks: Vks) -> None:
+    headers = {"authorization": "Bearer member"}
+    assert (await vks.api.get(f"{vks.base}/clusters", headers=headers)).status_code == 200
+
+
+async def test_a_project_is_found_by_id_too(vks: Vks) -> None:
+    path = f"/v1/projects/id-of-{vks.project}/clusters"
+    answer = await vks.api.get(path, headers={"x-auth-token": "member"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"replicas": -1}, "replicas"),
+        ({"replicas": 201}, "replicas"),
+        ({"zones": ["osaka-1"]}, "zones.0"),
+        ({"zones": []}, "zones"),
+        ({"labels": {"-bad": "x"}}, "labels.-bad.[key]"),
+        ({"flavor": "small"}, "flavor"),
+    ],
+)
+async def test_an_invalid_change_of_a_pool_is_refused(
+    vks: Vks, body: dict[str, Any], field: str
+) -> None:
+    made = await vks.call("POST", "/clusters", cluster_request(nodePools=[]))
+    assert made.status_code == 202
+    new = {"name": "p", "replicas": 1, "flavor": "small"}
+    assert (await vks.call("POST", "/clusters/demo/node-pools", new)).status_code == 202
+    answer = await vks.call("PATCH", "/clusters/demo/node-pools/p", body)
+    assert answer.status_code == 422, answer.text
+    assert field in [error["field"] for error in answer.json()["errors"]]
+
+
+async def test_a_kubeconfig_is_not_there_before_the_cluster_is(vks: Vks) -> None:
+    await vks.call("POST", "/clusters", cluster_request())
+    answer = await vks.call("POST", "/clusters/demo/kubeconfig")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")

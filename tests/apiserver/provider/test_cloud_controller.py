@@ -1,0 +1,102 @@
+"""The cloud controller on a real API server that plays a workload cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.apiserver.provider.region import Region, eventually
+from tests.support.apiserver import ApiServer
+
+from vks.kube.objects import find_condition
+from vks.provider.cloudcontroller.node import (
+    INSTANCE_TYPE_LABEL,
+    REGION_LABEL,
+    UNINITIALIZED,
+    ZONE_LABEL,
+)
+from vks.resources.core import Node
+from vks.resources.verdamachine import VerdaMachine
+
+
+async def workload(running: Region, apiserver: ApiServer) -> str:
+    """A provisioned cluster with one worker whose API server answers; the router's id."""
+    await running.add_cluster()
+    cluster = await running.core_sees_infrastructure()
+    await running.secret("demo-kubeconfig", {"value": apiserver.kubeconfig.decode()})
+    await running.add_machine("w-0", zone=running.under_test.zones[2])
+    return cluster.status.network.router_id
+
+
+async def join(running: Region, machine: VerdaMachine, name: str, pod_cidr: str) -> Node:
+    """What kubelet does with an external cloud provider."""
+    body: dict[str, Any] = {
+        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
+        "spec": {
+            "providerID": machine.spec.provider_id,
+            "podCIDR": pod_cidr,
+            "podCIDRs": [pod_cidr],
+            "taints": [
+                {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"},
+                {"key": UNINITIALIZED, "value": "true", "effect": "NoSchedule"},
+            ],
+        },
+    }
+    return await running.client.create(Node, body)
+
+
+async def test_a_node_is_told_where_it_is_and_gets_its_route(
+    running: Region, apiserver: ApiServer
+) -> None:
+    router_id = await workload(running, apiserver)
+    machine = await running.machine_is_provisioned("w-0")
+    name = f"{running.namespace}-w-0"
+    await join(running, machine, name, "10.244.7.0/24")
+
+    async def initialized() -> Node | None:
+        node = await running.client.get(Node, name)
+        return None if any(t.key == UNINITIALIZED for t in node.spec.taints) else node
+
+    node = await eventually(initialized)
+    assert node is not None
+    labels = node.metadata.labels
+    assert labels[REGION_LABEL] == running.under_test.region
+    assert labels[ZONE_LABEL] == running.under_test.zones[2]
+    assert labels[INSTANCE_TYPE_LABEL] == running.under_test.flavors[0]
+    assert labels["kubernetes.io/hostname"] == name
+    assert [t.key for t in node.spec.taints] == ["node.kubernetes.io/not-ready"]
+    assert set(node.status.addresses) == set(machine.status.addresses)
+
+    address = next(a.address for a in machine.status.addresses if a.type == "InternalIP")
+
+    async def routed() -> bool:
+        router = await running.verda.network.router(router_id)
+        return [(r.destination, r.nexthop) for r in router.routes] == [("10.244.7.0/24", address)]
+
+    await eventually(routed)
+
+    await running.client.delete(Node, name)
+
+    async def unrouted() -> bool:
+        return not (await running.verda.network.router(router_id)).routes
+
+    await eventually(unrouted)
+
+
+async def test_a_ready_node_shows_on_its_machine(running: Region, apiserver: ApiServer) -> None:
+    await workload(running, apiserver)
+    machine = await running.machine_is_provisioned("w-0")
+    name = f"{running.namespace}-w-0"
+    await join(running, machine, name, "10.244.8.0/24")
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "ok"}
+    await running.client.merge_patch(
+        Node, name, "", {"status": {"conditions": [ready]}}, subresource="status"
+    )
+
+    async def healthy() -> bool:
+        seen = find_condition((await running.machine("w-0")).status.conditions, "NodeHealthy")
+        return seen is not None and seen.status == "True"
+
+    await eventually(healthy)
+    others = (await running.machine("w-0")).status.conditions
+    assert find_condition(others, "ServerReady") is not None
+    await running.client.delete(Node, name)

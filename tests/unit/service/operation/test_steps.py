@@ -1,0 +1,167 @@
+"""How far an operation is, told from objects alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from tests.unit.service.builders import NAMESPACE, managed_cluster, node_pool
+
+from vks.kube.objects import Condition, ObjectMeta
+from vks.resources.clusterapi import (
+    KubeadmControlPlane,
+    KubeadmControlPlaneInitialization,
+    KubeadmControlPlaneSpec,
+    KubeadmControlPlaneStatus,
+    Machine,
+)
+from vks.resources.fields import Initialization, LocalReference
+from vks.resources.managedcluster import INITIAL_POOLS_ANNOTATION, ManagedClusterStatus
+from vks.resources.nodepool import NodePoolStatus
+from vks.resources.operation import (
+    Operation,
+    OperationSpec,
+    OperationStatus,
+    OperationStep,
+    OperationTarget,
+    OperationType,
+)
+from vks.resources.verdacluster import VerdaCluster, VerdaClusterSpec, VerdaClusterStatus
+from vks.resources.verdamachine import VerdaMachine, VerdaMachineSpec, VerdaMachineStatus
+from vks.service.managedcluster.observe import Observed
+from vks.service.operation.steps import Progress, progress_of, status_of
+
+replace = msgspec.structs.replace
+
+
+def operation(type_: OperationType = "CreateCluster", **target: Any) -> Operation:
+    default = {"kind": "ManagedCluster", "name": "demo", "uid": "uid-demo", "generation": 1}
+    return Operation(
+        spec=OperationSpec(
+            type=type_, cluster_name="demo", target=OperationTarget(**{**default, **target})
+        )
+    )
+
+
+def ready(type_: str = "Ready", status: str = "True", **more: str) -> tuple[Condition, ...]:
+    return (Condition(type=type_, status=status, **more),)
+
+
+def control_plane(count: int) -> KubeadmControlPlane:
+    return KubeadmControlPlane(
+        spec=KubeadmControlPlaneSpec(replicas=3, version="v1.36.3"),
+        status=KubeadmControlPlaneStatus(
+            replicas=count,
+            ready_replicas=count,
+            up_to_date_replicas=count,
+            initialization=KubeadmControlPlaneInitialization(control_plane_initialized=True),
+        ),
+    )
+
+
+def infrastructure() -> VerdaCluster:
+    return VerdaCluster(
+        spec=VerdaClusterSpec(region="tokyo", identity_ref=LocalReference(name="c")),
+        status=VerdaClusterStatus(initialization=Initialization(provisioned=True)),
+    )
+
+
+def finished() -> Observed:
+    pool = replace(
+        node_pool(),
+        status=NodePoolStatus(observed_generation=1, ready_replicas=3, conditions=ready()),
+    )
+    cluster = replace(
+        managed_cluster(),
+        status=ManagedClusterStatus(observed_generation=1, conditions=ready("AddOnsReady")),
+    )
+    return Observed(
+        cluster=cluster,
+        infrastructure=infrastructure(),
+        control_plane=control_plane(3),
+        pools=(pool,),
+    )
+
+
+def verda_machine(**condition: str) -> VerdaMachine:
+    return VerdaMachine(
+        metadata=ObjectMeta(name="demo-cp-abcde", namespace=NAMESPACE),
+        spec=VerdaMachineSpec(flavor="small", image="i"),
+        status=VerdaMachineStatus(conditions=ready(status="False", **condition)),
+    )
+
+
+def names_left(progress: Progress) -> list[str]:
+    return [step.name for step in progress.steps if not step.finished]
+
+
+def test_a_finished_cluster_finishes_its_operation() -> None:
+    progress = progress_of(operation(), finished())
+    assert names_left(progress) == []
+    status = status_of(operation(), progress, "2026-11-23T12:00:00Z")
+    assert (status["phase"], status["progress"]) == ("Succeeded", 100)
+
+
+def test_pools_that_are_yet_to_be_made_are_waited_for() -> None:
+    seen = finished()
+    assert seen.cluster is not None
+    meta = replace(seen.cluster.metadata, annotations={INITIAL_POOLS_ANNOTATION: "[…]"})
+    seen = replace_observed(seen, cluster=replace(seen.cluster, metadata=meta), pools=())
+    assert names_left(progress_of(operation(), seen)) == ["Workers"]
+
+
+def test_the_step_names_the_machine_and_what_it_waits_for() -> None:
+    machine = Machine(
+        metadata=ObjectMeta(name="demo-cp-abcde", labels={"cluster.x-k8s.io/control-plane": ""})
+    )
+    seen = replace_observed(
+        finished(),
+        control_plane=control_plane(1),
+        machines=(machine,),
+        verda_machines=(verda_machine(reason="ServerBuilding", message="since 12:00"),),
+    )
+    step = progress_of(operation(), seen).steps[2]
+    assert (step.done, step.total) == (1, 3)
+    assert step.message == "1/3 ready; demo-cp-abcde: ServerBuilding: since 12:00"
+
+
+def test_a_machine_that_does_not_come_up_fails_the_operation_with_its_console() -> None:
+    machine = verda_machine(reason="NodeStartupTimeout", message="no node in 600 s\nline 1\nline 2")
+    seen = replace_observed(finished(), control_plane=control_plane(1), verda_machines=(machine,))
+    op = operation()
+    status = status_of(op, progress_of(op, seen), "2026-11-23T12:00:00Z")
+    assert status["phase"] == "Failed"
+    assert status["error"] == {
+        "code": "NodeStartupTimeout",
+        "message": "demo-cp-abcde: no node in 600 s",
+        "details": "line 1\nline 2",
+    }
+
+
+def test_since_stays_for_as_long_as_a_step_runs() -> None:
+    before = OperationStep(name="AddOns", state="Running", since="2026-11-23T11:00:00Z")
+    op = replace(operation(), status=OperationStatus(steps=(before,)))
+    seen = replace_observed(finished(), cluster=managed_cluster())
+    status = status_of(op, progress_of(op, seen), "2026-11-23T12:00:00Z")
+    step = next(step for step in status["steps"] if step["name"] == "AddOns")
+    assert (step["state"], step["since"]) == ("Running", "2026-11-23T11:00:00Z")
+
+
+def test_a_deletion_ends_when_nothing_is_left() -> None:
+    op = operation("DeleteCluster")
+    assert names_left(progress_of(op, finished())) != []
+    assert names_left(progress_of(op, Observed(cluster=None))) == []
+
+
+def test_a_new_cluster_of_the_name_does_not_hold_the_deletion_of_the_old() -> None:
+    op = operation("DeleteCluster", uid="uid-of-the-old-one")
+    assert names_left(progress_of(op, finished())) == []
+
+
+def test_an_update_is_not_done_before_its_generation_has_been_seen() -> None:
+    assert names_left(progress_of(operation("UpdateCluster", generation=2), finished())) != []
+    assert names_left(progress_of(operation("UpdateCluster", generation=1), finished())) == []
+
+
+def replace_observed(seen: Observed, **changes: Any) -> Observed:
+    return Observed(**{**seen.__dict__, **changes})

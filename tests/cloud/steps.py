@@ -26,7 +26,7 @@ class Steps:
         return network["network"], self.subnet(network["network"]["id"], cidr)
 
     def subnet(self, network_id: str, cidr: str | None, **more: Any) -> Json:
-        source = {"use_default_subnet_pool": True} if cidr is None else {"cidr": cidr}
+        source = {"use_default_subnetpool": True} if cidr is None else {"cidr": cidr}
         body = {"network_id": network_id, "ip_version": 4, **source, **more}
         created = ok(self.api.network.post("/v2.0/subnets", {"subnet": body}), 201)
         subnet: Json = created["subnet"]

@@ -25,7 +25,7 @@ def sdk(project: Project) -> Connection:
 
 def test_the_sdk_makes_a_server_on_a_reserved_port(cloud: Cloud, sdk: Connection) -> None:
     network = sdk.network.create_network(name=unique("net"))
-    sdk.network.create_subnet(network_id=network.id, ip_version=4, use_default_subnet_pool=True)
+    sdk.network.create_subnet(network_id=network.id, ip_version=4, use_default_subnetpool=True)
     port = sdk.network.create_port(network_id=network.id)
     sdk.network.set_tags(port, ["owner"])
     server = sdk.compute.create_server(
@@ -61,8 +61,8 @@ def test_the_sdk_programs_routes(sdk: Connection) -> None:
 def test_the_sdk_names_what_is_wrong(sdk: Connection) -> None:
     with pytest.raises(exceptions.NotFoundException):
         sdk.compute.get_server("00000000-0000-4000-8000-000000000000")
+    network = sdk.network.create_network(name=unique("net"))
     with pytest.raises(exceptions.BadRequestException, match="is not in a CIDR format"):
-        network = sdk.network.create_network(name=unique("net"))
         sdk.network.create_subnet(network_id=network.id, ip_version=4, cidr="nonsense")
 
 

@@ -39,7 +39,7 @@ def test_the_default_pool_is_shared(steps: Steps) -> None:
 def test_a_pool_refuses_what_it_cannot_give(steps: Steps) -> None:
     network, _ = steps.network()
     body = {
-        "network_id": network["id"], "ip_version": 4, "use_default_subnet_pool": True,
+        "network_id": network["id"], "ip_version": 4, "use_default_subnetpool": True,
         "prefixlen": 8,
     }  # fmt: skip
     refused = error(steps.api.network.post("/v2.0/subnets", {"subnet": body}), 400)
@@ -197,7 +197,8 @@ def test_ports_are_listed_in_pages(steps: Steps) -> None:
 def test_a_project_has_a_default_security_group(steps: Steps) -> None:
     groups = ok(steps.api.network.get("/v2.0/security-groups"))["security_groups"]
     (default,) = [group for group in groups if group["name"] == "default"]
-    assert sorted((rule["direction"], rule["ethertype"]) for rule in default["security_group_rules"]) == [
+    rules = default["security_group_rules"]
+    assert sorted((rule["direction"], rule["ethertype"]) for rule in rules) == [
         ("egress", "IPv4"), ("egress", "IPv6"), ("ingress", "IPv4"), ("ingress", "IPv6"),
     ]  # fmt: skip
     network, _ = steps.network()

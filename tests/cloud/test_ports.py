@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.cloud.steps import Steps
-from tests.support.clouds import Json, error, eventually, ok
+from tests.support.clouds import Json, Project, error, eventually, ok
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
@@ -72,8 +72,8 @@ def test_a_port_in_use_is_refused(steps: Steps) -> None:
     assert refused == {"code": 409, "message": f"Port {port['id']} is still in use."}
 
 
-def test_an_unknown_port_and_a_foreign_one_look_the_same(steps: Steps, other: object) -> None:
-    theirs = Steps(steps.cloud, other.member)  # type: ignore[attr-defined]
+def test_an_unknown_port_and_a_foreign_one_look_the_same(steps: Steps, other: Project) -> None:
+    theirs = Steps(steps.cloud, other.member)
     network, _ = theirs.network()
     foreign = theirs.port(network["id"])["id"]
     for port_id in (foreign, NOWHERE):

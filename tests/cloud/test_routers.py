@@ -116,7 +116,7 @@ def test_routes_have_a_quota(steps: Steps, router: Json) -> None:
     path = f"/v2.0/routers/{router['id']}/add_extraroutes"
     body = {"router": {"routes": [route(number) for number in range(31)]}}
     refused = error(steps.api.network.put(path, body), 409)
-    assert refused["type"] == "RoutesExhausted"
+    assert refused["type"] == "OverQuota"
 
 
 def test_foreign_routers_are_not_found(router: Json, other: Project) -> None:

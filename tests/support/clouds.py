@@ -94,9 +94,13 @@ class Service:
     ) -> requests.Response:
         more = {} if body is None else {"json": body}
         response: requests.Response = self.session.request(
-            self.base + path, method, raise_exc=False, endpoint_filter={"service_type": self.service_type},
-            headers={"Accept": "application/json", **self.headers, **(headers or {})}, **more,
-        )  # fmt: skip
+            self.base + path,
+            method,
+            raise_exc=False,
+            endpoint_filter={"service_type": self.service_type},
+            headers={"Accept": "application/json", **self.headers, **(headers or {})},
+            **more,
+        )
         return response
 
     def get(self, path: str, **more: Any) -> requests.Response:

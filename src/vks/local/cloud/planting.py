@@ -184,7 +184,7 @@ def _pool(db: Database, seed: Seed) -> None:
             updated_at=moment,
             prefixes=seed.subnet_pool.prefixes,
             default_prefixlen=seed.subnet_pool.default_prefixlen,
-            min_prefixlen=8,
+            min_prefixlen=seed.subnet_pool.min_prefixlen,
             max_prefixlen=32,
             is_default=True,
             shared=True,

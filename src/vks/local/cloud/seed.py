@@ -115,6 +115,7 @@ class SeedNetwork(_Part, frozen=True, kw_only=True):
 class SeedPool(_Part, frozen=True, kw_only=True):
     prefixes: list[str]
     default_prefixlen: int = 24
+    min_prefixlen: int = 20
 
 
 class Seed(_Part, frozen=True, kw_only=True):

@@ -114,11 +114,14 @@ def update_network(call: Call) -> Reply:
 
 def delete_network(call: Call) -> Reply:
     network = find_owned(call, NETWORKS, "network", call.params["network_id"])
-    if PORTS.count(call.db, network_id=network.id):
+    ports = PORTS.find(call.db, network_id=network.id)
+    if ports:
+        ids = ", ".join(port.id for port in ports)
         raise in_use(
             "NetworkInUse",
             f"Unable to complete operation on network {network.id}. "
-            "There are one or more ports still in use on the network.",
+            "There are one or more ports still in use on the network, "
+            f"id for these ports is: {ids}.",
         )
     SUBNETS.delete(call.db, network_id=network.id)
     NETWORKS.delete(call.db, id=network.id)

@@ -29,6 +29,7 @@ DEFAULTS: dict[str, int] = {
     "subnetpool": -1,
     "port": 5000,
     "router": 50,
+    "router_route": 30,  # a cluster needs one per node
     "security_group": 50,
     "security_group_rule": 500,
     "floatingip": 0,
@@ -51,6 +52,8 @@ def limits(db: Database, project_id: str) -> dict[str, int]:
 
 
 def used(db: Database, resource: str, project_id: str) -> int:
+    if resource == "router_route":
+        return sum(len(router.routes) for router in ROUTERS.find(db, project_id=project_id))
     table = _TABLES.get(resource)
     return table.count(db, project_id=project_id) if table else 0
 
@@ -58,7 +61,7 @@ def used(db: Database, resource: str, project_id: str) -> int:
 def reserve(db: Database, resource: str, project_id: str, count: int = 1) -> None:
     """Raises ApiError 409 (OverQuota) when the project may not have `count` more."""
     limit = limits(db, project_id)[resource]
-    if limit >= 0 and used(db, resource, project_id) + count > limit:
+    if limit >= 0 and count > 0 and used(db, resource, project_id) + count > limit:
         raise over_quota(resource)
 
 

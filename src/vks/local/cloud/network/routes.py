@@ -11,10 +11,8 @@ from vks.local.cloud.http.router import Route
 from vks.local.cloud.http.schema import Invalid, check
 from vks.local.cloud.network.errors import malformed
 from vks.local.cloud.network.listing import find_owned, touch
+from vks.local.cloud.network.quotas import reserve
 from vks.local.cloud.network.tables import PORTS, ROUTERS, SUBNETS, Router
-
-#: Neutron's default of `max_routes` is 30; a cluster has one route per node.
-MAX_ROUTES = 1000
 
 _SCHEMA = {
     "type": "object",
@@ -63,12 +61,7 @@ def checked_routes(
             raise _invalid(wanted, "the nexthop is used by router")
         if route not in routes:
             routes.append({"destination": route["destination"], "nexthop": route["nexthop"]})
-    if len(routes) > MAX_ROUTES:
-        raise bad_request(
-            f"Unable to complete operation for {router.id}. "
-            f"The number of routes exceeds the maximum {MAX_ROUTES}.",
-            kind="RoutesExhausted",
-        )
+    reserve(db, "router_route", router.project_id, len(routes) - len(router.routes))
     return routes
 
 

@@ -49,9 +49,9 @@ def view(call: Call, pool: SubnetPool) -> Json:
     return {
         **base_view(pool),
         "prefixes": pool.prefixes,
-        "default_prefixlen": pool.default_prefixlen,
-        "min_prefixlen": pool.min_prefixlen,
-        "max_prefixlen": pool.max_prefixlen,
+        "default_prefixlen": str(pool.default_prefixlen),  # strings, as Neutron has them
+        "min_prefixlen": str(pool.min_prefixlen),
+        "max_prefixlen": str(pool.max_prefixlen),
         "default_quota": None,
         "ip_version": ipaddress.ip_network(pool.prefixes[0]).version,
         "is_default": pool.is_default,

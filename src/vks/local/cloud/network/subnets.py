@@ -47,7 +47,7 @@ _BODY = Body(
         **COMMON,
         "network_id": Attribute(UUID, REQUIRED, put=False),
         "ip_version": Attribute({"type": "integer", "enum": [4, 6]}, REQUIRED, put=False),
-        "cidr": Attribute({"type": ["string", "null"], "format": "cidr"}, NOT_GIVEN, put=False),
+        "cidr": Attribute({"type": ["string", "null"]}, NOT_GIVEN, put=False),
         "gateway_ip": Attribute({"type": ["string", "null"], "format": "ip"}),
         "enable_dhcp": Attribute(FLAG, True),
         "prefixlen": Attribute({"type": "integer", "minimum": 0, "maximum": 128}, put=False),
@@ -145,10 +145,17 @@ def _cidr(call: Call, given: Json) -> tuple[Net, str | None]:
             raise invalid_input(
                 "a subnetpool must be specified in the absence of a cidr", "BadRequest"
             )
-        return ipaddress.ip_network(given["cidr"], strict=False), None
+        return _parse(given["cidr"]), None
     prefix = given["prefixlen"] if isinstance(given["prefixlen"], int) else None
-    wanted = given["cidr"] if isinstance(given["cidr"], str) else None
+    wanted = str(_parse(given["cidr"])) if isinstance(given["cidr"], str) else None
     return take_cidr(call.db, pool, prefix, wanted), pool.id
+
+
+def _parse(text: str) -> Net:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError as wrong:
+        raise invalid_input(f"'{text}' is not a valid IP subnet") from wrong
 
 
 def _check_pools(pools: list[dict[str, str]], cidr: Net) -> list[dict[str, str]]:

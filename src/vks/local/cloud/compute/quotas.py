@@ -12,7 +12,7 @@ from vks.local.cloud.compute.tables import (
 )
 from vks.local.cloud.core.database import Database
 from vks.local.cloud.http.call import Access, Call, Json, Reply
-from vks.local.cloud.http.errors import forbidden
+from vks.local.cloud.http.errors import bad_request, forbidden
 from vks.local.cloud.http.router import Route
 
 #: Nova's own defaults, raised for instances, cores and ram: one cluster needs more than ten.
@@ -125,12 +125,25 @@ def update_quota(call: Call) -> Reply:
     }
     validate(schema, call.body)
     project_id = call.params["project_id"]
+    if not call.body["quota_set"].get("force"):
+        _check_use(call, project_id)
     for resource, limit_value in call.body["quota_set"].items():
         if resource in DEFAULTS:
             row = ComputeQuota(project_id=project_id, resource=resource, maximum=int(limit_value))
             COMPUTE_QUOTAS.put(call.db, row)
     values = limits(call.db, project_id)
     return Reply(body={"quota_set": {name: values[name] for name in _shown(call)}})
+
+
+def _check_use(call: Call, project_id: str) -> None:
+    """A limit below what is used already has to be forced."""
+    current = used(call.db, project_id)
+    for resource, limit in call.body["quota_set"].items():
+        if resource in current and 0 <= int(limit) < current[resource]:
+            raise bad_request(
+                f"Quota limit {limit} for {resource} must be greater than or equal to already "
+                f"used and reserved {current[resource]}."
+            )
 
 
 def reset_quota(call: Call) -> Reply:

@@ -19,7 +19,7 @@ from vks.local.cloud.http.errors import bad_request, forbidden
 from vks.local.cloud.http.router import Route
 from vks.local.cloud.image.tables import IMAGES
 
-NO_VALID_HOST = "No valid host was found. "
+NO_VALID_HOST = "No valid host was found. There are not enough hosts available."
 
 
 def create_servers(call: Call) -> Reply:

@@ -155,7 +155,7 @@ def _parse(text: str) -> Net:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError as wrong:
-        raise invalid_input(f"'{text}' is not a valid IP subnet") from wrong
+        raise invalid_input(f"{text} is not in a CIDR format") from wrong
 
 
 def _check_pools(pools: list[dict[str, str]], cidr: Net) -> list[dict[str, str]]:

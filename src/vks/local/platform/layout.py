@@ -46,6 +46,15 @@ class Layout:
         return self.home / "cloud"
 
     @property
+    def seed(self) -> Path:
+        return self.cloud / "seed.yaml"
+
+    @property
+    def service_clouds_yaml(self) -> Path:
+        """The service user's credential; not for people."""
+        return self.home / "service-clouds.yaml"
+
+    @property
     def service(self) -> Path:
         """Configuration of the REST API and of the service's controllers."""
         return self.home / "service.yaml"

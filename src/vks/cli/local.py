@@ -1,0 +1,155 @@
+"""`vks up | down | status | logs | doctor`: the region on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import click
+
+from vks.cli.errors import FAILED, NOT_FOUND, CliError
+from vks.cli.output import output_option, show
+from vks.local.instance import Instance, InstanceNameError
+
+DEFAULT_NAME = "tokyo"
+
+name_option = click.option(
+    "--name", default=DEFAULT_NAME, show_default=True, help="Which local region."
+)
+
+
+def instance_named(name: str) -> Instance:
+    try:
+        return Instance.named(name)
+    except InstanceNameError as error:
+        raise click.BadParameter(str(error), param_hint="--name") from error
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What goes wrong below is the machine's state, not a bug: one message, no traceback."""
+    from vks.local.assets.toolchain import ToolchainError
+    from vks.local.commands import CommandError
+    from vks.local.image import PoolError
+    from vks.local.platform.region import RegionError
+
+    try:
+        yield
+    except (CommandError, ToolchainError, PoolError, RegionError, OSError) as error:
+        raise CliError(str(error), FAILED) from error
+
+
+def _need_root() -> None:
+    if os.geteuid() != 0:
+        raise CliError("a local region needs root; try `sudo vks …`", FAILED)
+
+
+@click.command()
+@name_option
+@click.option(
+    "--servers",
+    type=click.Choice(["lxc", "records"]),
+    default="lxc",
+    show_default=True,
+    help="What a server is: a system container, or only a record (to try the cloud's API).",
+)
+def up(name: str, servers: Literal["lxc", "records"]) -> None:
+    """Start the local region; quick when it runs already."""
+    _need_root()
+    from vks.local.doctor import lacking
+    from vks.local.platform import region
+    from vks.local.progress import terminal_progress
+
+    instance = instance_named(name)
+    if missing := lacking(instance):
+        raise CliError(
+            "this machine lacks something, `vks doctor --install` may help",
+            FAILED,
+            tuple(f"{finding.subject}: {finding.fix}" for finding in missing),
+        )
+    with _explained():
+        region.up(instance, terminal_progress(), servers)
+
+
+@click.command()
+@name_option
+@click.option("--purge", is_flag=True, help="Remove servers, namespaces and files too.")
+def down(name: str, purge: bool) -> None:
+    """Stop the local region. Built programs and images stay in the cache."""
+    _need_root()
+    from vks.local.platform import region
+    from vks.local.progress import terminal_progress
+
+    with _explained():
+        region.down(instance_named(name), terminal_progress(), purge=purge)
+
+
+@click.command()
+@name_option
+@output_option
+def status(name: str, output: str) -> None:
+    """Programs, endpoints, credential files and kubeconfigs."""
+    from vks.local.platform.status import describe
+
+    described = describe(instance_named(name))
+    if output != "table":
+        show(output, described, ())
+        return
+    click.echo(f"Region {name}: {described['phase']}")
+    if "endpoints" not in described:
+        return
+    for title, url in described["endpoints"].items():
+        click.echo(f"  {title:<12} {url}")
+    for title in ("kubeconfig", "cloudsYaml", "logs"):
+        click.echo(f"  {title:<12} {described[title]}")
+    click.echo()
+    show(
+        "table",
+        {"items": described["processes"]},
+        (
+            ("PROCESS", lambda p: p["name"]),
+            ("PHASE", lambda p: p["phase"]),
+            ("PID", lambda p: p["pid"] or ""),
+            ("RESTARTS", lambda p: p["restarts"]),
+            ("READY SINCE", lambda p: p["ready_since"]),
+            ("DETAIL", lambda p: p["detail"]),
+        ),
+    )
+
+
+@click.command()
+@name_option
+@click.argument("process")
+@click.option("-n", "--lines", default=100, show_default=True, type=click.IntRange(min=1))
+def logs(name: str, process: str, lines: int) -> None:
+    """Show the end of PROCESS's log (see `vks status` for names; `supervisor` is one too)."""
+    from vks.local.platform.logs import log_path, tail
+
+    instance = instance_named(name)
+    known = sorted(path.stem for path in instance.logs.glob("*.log"))
+    if process not in known:
+        raise CliError(f"no log of {process!r}; there are: {', '.join(known) or 'none'}", NOT_FOUND)
+    click.echo(tail(instance.logs, process, lines), nl=False)
+    click.echo(f"(whole file: {log_path(instance.logs, process)})", err=True)
+
+
+@click.command()
+@name_option
+@click.option("--install", is_flag=True, help="Install the missing Debian packages by apt.")
+def doctor(name: str, install: bool) -> None:
+    """Say what this machine lacks, one line each, with the fix."""
+    from vks.local.doctor import examine, install_packages
+
+    if install:
+        _need_root()
+        with _explained():
+            install_packages()
+    findings = examine(instance_named(name))
+    for finding in findings:
+        mark = "ok  " if finding.ok else "MISS" if finding.required else "warn"
+        line = f"{mark}  {finding.subject}: {finding.detail}"
+        click.echo(line if finding.ok else f"{line}; {finding.fix}")
+    if any(not finding.ok and finding.required for finding in findings):
+        raise CliError("this machine cannot run a local region as it is", FAILED)

@@ -1,0 +1,62 @@
+"""The four output formats: table for people, json, yaml and name for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Column = tuple[str, Callable[[dict[str, Any]], object]]
+
+
+def output_option(function: F) -> F:
+    """Adds `-o/--output` as the parameter `output`."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["table", "json", "yaml", "name"]),
+        default="table",
+        show_default=True,
+    )(function)
+
+
+def show(
+    output: str,
+    value: dict[str, Any],
+    columns: Sequence[Column],
+    *,
+    name: Callable[[dict[str, Any]], str] = lambda item: str(item["name"]),
+) -> None:
+    """Prints one resource, or the `items` of a list."""
+    if output == "json":
+        click.echo(json.dumps(value, indent=2))
+    elif output == "yaml":
+        import yaml
+
+        click.echo(yaml.safe_dump(value, sort_keys=False), nl=False)
+    else:
+        items = value["items"] if "items" in value else [value]
+        if output == "name":
+            for item in items:
+                click.echo(name(item))
+        else:
+            _table(items, columns)
+
+
+def _table(items: list[dict[str, Any]], columns: Sequence[Column]) -> None:
+    rows = [[title for title, _ in columns]]
+    rows += [[_cell(get(item)) for _, get in columns] for item in items]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
+    for row in rows:
+        line = "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip())
+
+
+def _cell(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

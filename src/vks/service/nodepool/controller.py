@@ -12,15 +12,18 @@ from vks.resources.clusterapi import Cluster, Machine, MachineDeployment
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool, nodepool_name
 from vks.runtime.controller import Controller
+from vks.runtime.informer import Change
 from vks.runtime.manager import Manager
 from vks.runtime.result import DONE, Result
 from vks.runtime.watches import Watch
 from vks.service.applying import ManifestApplier
 from vks.service.caches import Caches, cluster_keys, cluster_of, of_cluster
 from vks.service.names import POOL_LABEL
+from vks.service.nodepool.nodes import NodeDresser
 from vks.service.nodepool.status import status_of
 from vks.service.nodepool.zones import distribute
 from vks.service.provisioners.capi.workers import pool_manifests
+from vks.service.workload import Workloads
 
 NAME = "vks-nodepool"
 FINALIZER = "vks.verda/nodepool"
@@ -35,6 +38,8 @@ class NodePoolReconciler:
         self._caches = caches
         self._manifests = ManifestApplier(manager.client, NAME)
         self._status = Applier(manager.client, NAME)
+        self._workloads = Workloads(manager.client)
+        self._nodes = NodeDresser(NAME)
 
     async def reconcile(self, key: Key) -> Result:
         pool = self._caches.node_pools.get(key)
@@ -62,7 +67,22 @@ class NodePoolReconciler:
             await self._manifests.apply(manifest, store)
         await self._remove_empty(pool, deployments)
         await self._report(pool, deployments, desired, "")
+        await self._dress(pool, owner)
         return DONE
+
+    async def _dress(self, pool: NodePool, owner: Key) -> None:
+        """Labels and taints go onto the nodes that have joined; nothing is replaced for them."""
+        names = [
+            machine.status.node_ref.name
+            for machine in of_cluster(self._caches.machines, owner)
+            if machine.metadata.labels.get(POOL_LABEL) == pool.spec.pool_name
+            and machine.status.node_ref is not None
+            and not machine.deleting
+        ]
+        if names:
+            client = await self._workloads.client(owner)
+            for name in names:
+                await self._nodes.dress(client, owner, name, pool)
 
     def _waits_for(self, owner: Key, cluster: ManagedCluster | None) -> str:
         """Machines are made for a Cluster that exists and stays."""
@@ -127,6 +147,13 @@ def _current(deployments: Iterable[MachineDeployment]) -> dict[str, int]:
     }
 
 
+def _node_changes(change: Change[Machine]) -> bool:
+    """A machine got its node, or went."""
+    if change.old is None or change.new is None:
+        return True
+    return change.old.status.node_ref != change.new.status.node_ref
+
+
 def setup(manager: Manager, caches: Caches) -> Controller:
     reconciler = NodePoolReconciler(manager, caches)
 
@@ -151,7 +178,7 @@ def setup(manager: Manager, caches: Caches) -> Controller:
             Watch(ManagedCluster, pools_of),
             Watch(Cluster, pools_of),
             Watch(MachineDeployment, pool_of),
-            Watch(Machine, pool_of, predicate=lambda change: change.new is None),
+            Watch(Machine, pool_of, predicate=_node_changes),
         ],
     )
     manager.add(controller)

@@ -53,9 +53,26 @@ class Progress:
 def progress_of(operation: Operation, seen: Observed) -> Progress:
     """Looks at the operation's target only as far as its type says."""
     steps = _STEPS[operation.spec.type](operation, seen)
-    deletes = operation.spec.type.startswith("Delete")
-    failed = None if deletes else _failure(_concerned(operation, seen))
-    return Progress(tuple(steps), failed)
+    if operation.spec.type.startswith("Delete"):
+        return Progress(tuple(steps))
+    error = _abandoned(operation, seen) or _failure(_concerned(operation, seen))
+    return Progress(tuple(steps), error)
+
+
+def _abandoned(operation: Operation, seen: Observed) -> OperationError | None:
+    """A change of something that is being deleted, or is gone, never ends otherwise."""
+    target = operation.spec.target
+    candidates = [seen.cluster] if target.kind == "ManagedCluster" else [*seen.pools]
+    found = next((c for c in candidates if c is not None and c.metadata.uid == target.uid), None)
+    if found is not None and not found.deleting:
+        return None
+    if found is None and not _was_seen(operation):
+        return None  # the cache may not have shown it yet
+    return OperationError(code="TargetDeleted", message=f"{target.name} was deleted meanwhile")
+
+
+def _was_seen(operation: Operation) -> bool:
+    return bool(operation.status.steps)
 
 
 def _create_cluster(_: Operation, seen: Observed) -> list[Step]:

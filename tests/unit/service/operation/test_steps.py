@@ -165,3 +165,12 @@ def test_an_update_is_not_done_before_its_generation_has_been_seen() -> None:
 
 def replace_observed(seen: Observed, **changes: Any) -> Observed:
     return Observed(**{**seen.__dict__, **changes})
+
+
+def test_a_change_of_what_is_being_deleted_ends() -> None:
+    cluster = managed_cluster()
+    meta = replace(cluster.metadata, deletion_timestamp="2026-11-23T12:00:00Z")
+    seen = Observed(cluster=replace(cluster, metadata=meta))
+    error = progress_of(operation(), seen).error
+    assert error is not None
+    assert error.code == "TargetDeleted"

@@ -60,13 +60,16 @@ def bootstrap_of(cluster: ManagedCluster) -> BootstrapSpec:
 
 
 def _node_registration(cluster: ManagedCluster) -> Body:
-    """The Node is named after the server and knows which server it is from the first moment."""
+    """The Node is named after the server and knows which server it is from the first moment.
+
+    No blanks in the expressions: Cluster API's YAML writer folds long lines at blanks.
+    """
     provider_id = (
         f"verda:///{cluster.spec.region}"
-        "/{{ ds.meta_data.availability_zone }}/{{ ds.meta_data.uuid }}"
+        "/{{ds.meta_data.availability_zone}}/{{ds.meta_data.uuid}}"
     )
     registration: Body = {
-        "name": "{{ ds.meta_data.name }}",
+        "name": "{{ds.meta_data.name}}",
         "kubeletExtraArgs": [
             {"name": "cloud-provider", "value": "external"},
             {"name": "provider-id", "value": provider_id},

@@ -12,8 +12,8 @@ from vks.kube.client import Client
 from vks.kube.config import ClientConfig
 from vks.provider.options import LEASE_NAME, Options, parse
 from vks.provider.setup import setup
-from vks.runtime.manager import Manager, run_until_signalled
 from vks.runtime.lease import LeaderElection
+from vks.runtime.manager import Manager, run_until_signalled
 
 
 def configure_logging(level: str) -> None:

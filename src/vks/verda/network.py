@@ -76,12 +76,6 @@ class Port(msgspec.Struct, frozen=True):
         return self.fixed_ips[0].ip_address if self.fixed_ips else ""
 
 
-class SecurityGroup(msgspec.Struct, frozen=True):
-    id: str
-    name: str = ""
-    description: str = ""
-
-
 class Rule(NamedTuple):
     """A security group rule, `protocol` None meaning any. Ingress and IPv4."""
 
@@ -89,6 +83,34 @@ class Rule(NamedTuple):
     port: int | None = None
     remote_group_id: str | None = None
     remote_cidr: str | None = None
+
+
+class GroupRule(msgspec.Struct, frozen=True):
+    """A rule as Neutron shows it."""
+
+    direction: str = ""
+    protocol: str | None = None
+    port_range_min: int | None = None
+    remote_group_id: str | None = None
+    remote_ip_prefix: str | None = None
+
+    @property
+    def rule(self) -> Rule:
+        return Rule(self.protocol, self.port_range_min, self.remote_group_id, self.remote_ip_prefix)
+
+
+class SecurityGroup(msgspec.Struct, frozen=True):
+    id: str
+    name: str = ""
+    description: str = ""
+    security_group_rules: tuple[GroupRule, ...] = ()
+
+    def allows(self, rule: Rule) -> bool:
+        """Whether the group has this rule already."""
+        return any(
+            known.direction == "ingress" and known.rule == rule
+            for known in self.security_group_rules
+        )
 
 
 class PortRequest(NamedTuple):

@@ -17,7 +17,8 @@ from vks.verda.errors import Unavailable
 T = TypeVar("T")
 
 #: Seconds after a lost answer at which to look for what it may have made.
-LOOK_AGAIN = (0.1, 0.5, 1.5)
+LOOK_AGAIN = (0.1, 0.3, 0.6)
+ATTEMPTS = 3
 
 
 class Flights:
@@ -59,17 +60,28 @@ async def create_once(
     find: Callable[[], Awaitable[T | None]],
     create: Callable[[], Awaitable[T]],
 ) -> T:
-    """What `find` finds, or else what `create` makes. After a lost answer `find` decides; if it
-    finds nothing, the error is raised and a later call starts over with `find`."""
+    """What `find` finds, or else what `create` makes. After a failure `find` decides. If it finds
+    nothing, a creation that was answered with 5xx is over and is tried again; one without an answer
+    may still be under way, so the error is raised and a later call starts over with `find`."""
     found = await find()
     if found is not None:
         return found
-    try:
-        return await create()
-    except Unavailable:
-        for pause in LOOK_AGAIN:
-            await asyncio.sleep(pause)
-            found = await find()
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return await create()
+        except Unavailable as error:
+            found = await _look_again(find)
             if found is not None:
                 return found
-        raise
+            if error.status == 0 or attempt == ATTEMPTS:
+                raise
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+async def _look_again(find: Callable[[], Awaitable[T | None]]) -> T | None:
+    for pause in LOOK_AGAIN:
+        await asyncio.sleep(pause)
+        found = await find()
+        if found is not None:
+            return found
+    return None

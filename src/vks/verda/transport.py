@@ -2,8 +2,8 @@
 
 Retried here are only calls that may be repeated without harm (GET, PUT, DELETE), and only when
 the cloud was unavailable. A POST is sent once: what to do when its answer is lost is known only
-to the caller (see `vks.verda.once`). 429 is never waited out here, so that the caller's queue can
-do something else meanwhile.
+to the caller (see `vks.verda.once`). A call that was refused with 429 was not performed; it is sent
+again after a short wait, while a long one is left to the caller's queue.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ from keystoneauth1.session import Session
 from requests.adapters import HTTPAdapter
 
 from vks.verda.credentials import CloudConfig
-from vks.verda.errors import CloudError, NotFound, Unauthorized, Unavailable, error_from
+from vks.verda.errors import (
+    CloudError,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    error_from,
+)
 
 T = TypeVar("T")
 Params = Mapping[str, str | int] | Sequence[tuple[str, str | int]]
@@ -32,6 +39,7 @@ CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
 ATTEMPTS = 3
 BACKOFF = 0.2  # seconds before the second attempt; doubles, with jitter
+SHORT_WAIT = 2.0  # seconds that a rate-limited call waits here
 THREADS = 8
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
@@ -94,18 +102,21 @@ class Transport:
         read_timeout: float | None = None,
     ) -> Answer:
         """One call. Raises CloudError for every status from 400 on and for a lost answer."""
-        attempts = ATTEMPTS if method in _REPEATABLE else 1
-        for attempt in range(1, attempts + 1):
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 answer: Answer = await self._in_thread(
                     self._call, service, method, path, body, params, headers, read_timeout
                 )
                 return answer
             except Unavailable:
-                if attempt == attempts:
+                if attempt == ATTEMPTS or method not in _REPEATABLE:
                     raise
                 pause = BACKOFF * 2 ** (attempt - 1) * self._rng.uniform(0.5, 1.5)
                 await asyncio.sleep(pause)
+            except RateLimited as error:
+                if attempt == ATTEMPTS or error.retry_after > SHORT_WAIT:
+                    raise
+                await asyncio.sleep(error.retry_after * self._rng.uniform(1.0, 1.5))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def get(self, service: Service, path: str, name: str, model: type[T]) -> T:

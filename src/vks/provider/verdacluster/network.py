@@ -59,7 +59,8 @@ async def _ensure_security_group(scope: Scope) -> str:
     client = scope.account.cloud.network
     group = await client.create_security_group(scope.owner, scope.name)
     for rule in security_rules(group.id, scope.pod_cidrs):
-        await client.allow(group.id, rule)
+        if not group.allows(rule):
+            await client.allow(group.id, rule)
     return group.id
 
 

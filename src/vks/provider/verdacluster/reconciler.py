@@ -49,6 +49,8 @@ from vks.verda.errors import CloudError, RateLimited
 FIELD_MANAGER = "vks-verdacluster"
 #: How often a provisioned cluster is compared with the cloud although nothing happened, seconds.
 VERIFY = 600.0
+#: Seconds after a failed call to the cloud (which has been retried by then).
+RETRY = 1.0
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -201,8 +203,8 @@ async def _outcome(phase: Awaitable[T]) -> T | Failure:
 
 
 def after(failures: list[Failure]) -> Result:
-    """When to look again. Failures of the cloud are asked about every two seconds, and later when
-    the cloud says so."""
+    """When to look again. After a failure of the cloud that is a second, or later when the cloud
+    says so."""
     if not failures:
         return Result(VERIFY)
     for failure in failures:
@@ -211,7 +213,7 @@ def after(failures: list[Failure]) -> Result:
     errors = [failure for failure in failures if isinstance(failure, CloudError)]
     polls = [f.poll for f in failures if isinstance(f, Waiting) and f.poll is not None]
     if errors:
-        return Result(min([2.0, *polls]))
+        return Result(min([RETRY, *polls]))
     return Result(min(polls)) if polls else DONE
 
 

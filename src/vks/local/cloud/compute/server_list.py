@@ -116,7 +116,10 @@ def list_servers(call: Call) -> Reply:
 
 def detail_servers(call: Call) -> Reply:
     rows, links = _select(call)
-    return Reply(body={"servers": [full_view(call, row) for row in rows], **links})
+    views = [full_view(call, row) for row in rows]
+    for view in views:
+        view.pop("server_groups", None)  # Nova finds groups too dear to look up for a list
+    return Reply(body={"servers": views, **links})
 
 
 ROUTES = [

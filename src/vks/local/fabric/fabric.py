@@ -168,7 +168,8 @@ class Fabric:
     async def remove_server_netns(self, server_id: str) -> None:
         """Unplugs all ports of the server and removes its namespace."""
         async with self._kernel.changing():
-            await self._remove_server(server_id, await self._kernel.links())
+            fabric = netns.exists(self._instance.fabric_netns)
+            await self._remove_server(server_id, await self._kernel.links() if fabric else {})
 
     async def _remove_server(self, server_id: str, links: Mapping[str, Link]) -> None:
         # Links first: the kernel frees a namespace, and its veths, some time after its removal.

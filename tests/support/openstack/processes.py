@@ -97,10 +97,19 @@ class ProcessTable:
     def _exists(self, pid: int) -> bool:
         for child in self._children.values():
             child.poll()  # reap ours
-        return Path(f"/proc/{pid}/cwd").is_symlink() and os.path.exists(f"/proc/{pid}/exe")
+        return is_running(pid)
 
     def _tail(self, name: str) -> str:
         lines: list[str] = []
         for path in sorted(self.log.glob(f"{name}*")):
             lines += [f"--- {path}", *path.read_text(errors="replace").splitlines()[-15:]]
         return "\n".join(lines)
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process exists and is not a zombie, which only its parent can remove."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")

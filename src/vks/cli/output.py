@@ -39,7 +39,7 @@ def show(
 
         click.echo(yaml.safe_dump(value, sort_keys=False), nl=False)
     else:
-        items = value["items"] if "items" in value else [value]
+        items = value.get("items", [value])
         if output == "name":
             for item in items:
                 click.echo(name(item))

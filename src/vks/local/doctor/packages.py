@@ -13,7 +13,6 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "ca-certificates": ("update-ca-certificates", "downloads"),
     "haproxy": ("haproxy", "load balancers"),
     "iproute2": ("ip", "the fabric"),
-    "iptables": ("iptables", "port forwarding of nodes"),
     "lxc": ("lxc-start", "servers"),
     "mmdebstrap": ("mmdebstrap", "the node image"),
     "nftables": ("nft", "the fabric"),

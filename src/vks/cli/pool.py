@@ -1,0 +1,142 @@
+"""`vks pool …`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from vks.cli.api import Api
+from vks.cli.cluster import show_operation
+from vks.cli.errors import CliError
+from vks.cli.following import finish
+from vks.cli.options import api_options, wait_options
+from vks.cli.output import output_option, show
+
+COLUMNS = (
+    ("NAME", lambda p: p["name"]),
+    ("PHASE", lambda p: p["status"]["phase"]),
+    ("READY", lambda p: f"{p['status']['readyReplicas']}/{p['replicas']}"),
+    ("FLAVOR", lambda p: p["flavor"]),
+    ("ZONES", lambda p: p["zones"]),
+)
+
+
+def _address(node: dict[str, Any]) -> str:
+    return next((a["address"] for a in node["addresses"] if a["type"] == "InternalIP"), "")
+
+
+NODE_COLUMNS = (
+    ("NAME", lambda n: n["name"]),
+    ("ROLE", lambda n: n["role"]),
+    ("PHASE", lambda n: n["phase"]),
+    ("READY", lambda n: "yes" if n["ready"] else "no"),
+    ("ZONE", lambda n: n["zone"]),
+    ("VERSION", lambda n: n["version"]),
+    ("ADDRESS", _address),
+    ("WAITS FOR", lambda n: n["message"]),
+)
+
+
+@click.group()
+def pool() -> None:
+    """Node pools of a cluster."""
+
+
+@pool.command()
+@click.argument("cluster")
+@click.argument("name")
+@click.option("--count", type=int, required=True)
+@click.option("--flavor", required=True)
+@click.option("--zones", default="", help="Comma-separated; default every zone.")
+@wait_options
+@output_option
+@api_options
+def create(
+    api: Api,
+    cluster: str,
+    name: str,
+    count: int,
+    flavor: str,
+    zones: str,
+    wait: bool,
+    timeout: float,
+    output: str,
+) -> None:
+    """Add pool NAME to CLUSTER."""
+    body = {
+        "name": name,
+        "replicas": count,
+        "flavor": flavor,
+        "zones": [zone for zone in zones.split(",") if zone],
+    }
+    operation = api.change("POST", api.path("clusters", cluster, "node-pools"), body)
+    show_operation(output, finish(api, operation, wait=wait, timeout=timeout))
+
+
+@pool.command(name="list")
+@click.argument("cluster")
+@output_option
+@api_options
+def list_(api: Api, cluster: str, output: str) -> None:
+    """All pools of CLUSTER."""
+    show(output, api.list(api.path("clusters", cluster, "node-pools")), COLUMNS)
+
+
+@pool.command()
+@click.argument("cluster")
+@click.argument("name")
+@output_option
+@api_options
+def get(api: Api, cluster: str, name: str, output: str) -> None:
+    """One pool."""
+    show(output, api.get(api.path("clusters", cluster, "node-pools", name)), COLUMNS)
+
+
+@pool.command()
+@click.argument("cluster")
+@click.argument("name", required=False)
+@output_option
+@api_options
+def nodes(api: Api, cluster: str, name: str | None, output: str) -> None:
+    """Nodes of a pool; without NAME all of CLUSTER, control planes too."""
+    parts = ("node-pools", name, "nodes") if name else ("nodes",)
+    show(output, api.list(api.path("clusters", cluster, *parts)), NODE_COLUMNS)
+
+
+@pool.command()
+@click.argument("cluster")
+@click.argument("name")
+@click.option("--count", type=int, required=True)
+@wait_options
+@output_option
+@api_options
+def scale(
+    api: Api, cluster: str, name: str, count: int, wait: bool, timeout: float, output: str
+) -> None:
+    """Change the number of a pool's nodes."""
+    path = api.path("clusters", cluster, "node-pools", name)
+    operation = api.change("PATCH", path, {"replicas": count})
+    show_operation(output, finish(api, operation, wait=wait, timeout=timeout))
+
+
+@pool.command()
+@click.argument("cluster")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@wait_options
+@output_option
+@api_options
+def delete(
+    api: Api, cluster: str, name: str, yes: bool, wait: bool, timeout: float, output: str
+) -> None:
+    """Delete a pool with its nodes, after showing them."""
+    path = api.path("clusters", cluster, "node-pools", name)
+    if not yes:
+        for node in api.list(f"{path}/nodes")["items"]:
+            click.echo(f"  deleted  node  {node['name']}")
+        if not os.isatty(0):
+            raise CliError("nothing was deleted; say --yes to do it", 2)
+        click.confirm(f"Delete pool {name} of {cluster}?", abort=True, err=True)
+    show_operation(output, finish(api, api.change("DELETE", path), wait=wait, timeout=timeout))

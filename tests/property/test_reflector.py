@@ -64,6 +64,12 @@ class ReflectorMachine(RuleBasedStateMachine):
         self.api.compact()
         self.api.cut(Unavailable("connection reset"))
 
+    @rule(name=names)
+    def miss_a_delete_for_good(self, name: str) -> None:
+        self.api.stall()
+        self.api.delete(name)
+        self.api.compact()
+
     @rule()
     def stall(self) -> None:
         self.api.stall()
@@ -97,4 +103,4 @@ class ReflectorMachine(RuleBasedStateMachine):
 
 
 TestReflector = ReflectorMachine.TestCase
-TestReflector.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestReflector.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)

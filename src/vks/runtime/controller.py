@@ -95,6 +95,16 @@ class Controller:
         metrics.max_concurrent.labels(self.name).set(self._workers)
         for result in ("success", "error", "requeue", "requeue_after"):
             metrics.reconciles.labels(self.name, result)
+        # From zero on, so that rate() sees the first error.
+        for counter in (
+            metrics.errors,
+            metrics.terminal_errors,
+            metrics.panics,
+            metrics.timeouts,
+            metrics.active_workers,
+            metrics.reconcile_seconds,
+        ):
+            counter.labels(self.name)
         for watch, informer in zip(self.watches, informers, strict=True):
             self._informers.append((watch, informer))
             informer.add_handler(self._handler(watch))

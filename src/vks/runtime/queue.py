@@ -76,6 +76,8 @@ class WorkQueue(Generic[K]):
 
     def running_for(self) -> list[float]:
         """How long each held key has been held, in seconds."""
+        if not self._processing:
+            return []
         now = self._now()
         return [now - started for started in self._processing.values()]
 

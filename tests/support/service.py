@@ -48,6 +48,7 @@ class FixedCloud:
 
     def __init__(self, quota: Limits | None = None) -> None:
         self.quota = quota or Limits()
+        self.balancers = {"loadbalancers": 10, "used_loadbalancers": 0}
 
     async def flavors(self) -> list[Flavor]:
         return [Flavor(id="f1", name="small", vcpus=2, ram=2048)]
@@ -69,6 +70,9 @@ class FixedCloud:
 
     async def limits(self) -> Limits:
         return self.quota
+
+    async def load_balancers(self) -> dict[str, int]:
+        return self.balancers
 
 
 class TokenTable:

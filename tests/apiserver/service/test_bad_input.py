@@ -89,6 +89,17 @@ async def test_a_quota_that_is_too_small_says_what_is_missing(vks: Vks) -> None:
     }
 
 
+async def test_a_quota_of_load_balancers_counts_too(vks: Vks) -> None:
+    vks.identity.cloud.balancers = {"loadbalancers": 1, "used_loadbalancers": 1}
+    answer = await vks.call("POST", "/clusters", cluster_request())
+    assert answer.json()["errors"] == [
+        {
+            "field": "quota.loadBalancers",
+            "message": "1 loadBalancers wanted, 0 free of 1: 1 missing",
+        }
+    ]
+
+
 async def test_a_body_over_the_limit_is_refused(vks: Vks) -> None:
     answer = await vks.call("POST", "/clusters", {"name": "x" * 70_000})
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")

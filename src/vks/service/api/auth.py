@@ -33,6 +33,9 @@ class CallerCloud(Protocol):
     async def subnets(self, network_id: str) -> list[Subnet]: ...
     async def keypairs(self) -> list[Keypair]: ...
     async def limits(self) -> Limits: ...
+    async def load_balancers(self) -> dict[str, int]:
+        """LBaaS's quota: `loadbalancers` and `used_loadbalancers`; -1 is unlimited."""
+        ...
 
 
 class VerdaCallerCloud:
@@ -58,6 +61,9 @@ class VerdaCallerCloud:
 
     async def limits(self) -> Limits:
         return await self._cloud.compute.limits()
+
+    async def load_balancers(self) -> dict[str, int]:
+        return await self._cloud.loadbalancer.quota()
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class Offer:
     networks: tuple[Network, ...]
     keypairs: tuple[Keypair, ...]
     quota: Limits
+    balancers: dict[str, int]
 
     def flavor(self, reference: str) -> Flavor | None:
         return next((f for f in self.flavors if reference in (f.id, f.name)), None)
@@ -50,12 +51,25 @@ class Offer:
 async def read_offer(cloud: CallerCloud, zones: tuple[str, ...]) -> Offer:
     """Asks the cloud for all of it at once. Raises Problem."""
     try:
-        flavors, images, networks, keypairs, quota = await asyncio.gather(
-            cloud.flavors(), cloud.images(), cloud.networks(), cloud.keypairs(), cloud.limits()
+        flavors, images, networks, keypairs, quota, balancers = await asyncio.gather(
+            cloud.flavors(),
+            cloud.images(),
+            cloud.networks(),
+            cloud.keypairs(),
+            cloud.limits(),
+            cloud.load_balancers(),
         )
     except CloudError as error:
         raise of_cloud(error) from error
-    return Offer(zones, tuple(flavors), tuple(images), tuple(networks), tuple(keypairs), quota)
+    return Offer(
+        zones,
+        tuple(flavors),
+        tuple(images),
+        tuple(networks),
+        tuple(keypairs),
+        quota,
+        balancers,
+    )
 
 
 class Findings:
@@ -108,6 +122,14 @@ def check_cluster(request: ClusterCreate, offer: Offer, limits: RequestLimits) -
     servers = [(plane.flavor, plane.replicas)]
     servers += [(pool.flavor, pool.replicas) for pool in request.node_pools]
     _check_quota(servers, offer, found)
+    balancers = offer.balancers
+    _check_limit(
+        "loadBalancers",
+        balancers.get("loadbalancers", -1),
+        balancers.get("used_loadbalancers", 0),
+        1,
+        found,
+    )
     found.settle()
 
 
@@ -183,10 +205,14 @@ def _check_quota(servers: Iterable[tuple[str, int]], offer: Offer, found: Findin
         ("cores", quota.max_cores, quota.cores, sum(f.vcpus * n for f, n in known)),
         ("ram", quota.max_ram, quota.ram, sum(f.ram * n for f, n in known)),
     ):
-        if 0 <= limit < used + wanted:
-            unit = " MiB" if field == "ram" else ""
-            message = (
-                f"{wanted}{unit} {field} wanted, {max(0, limit - used)}{unit} free "
-                f"of {limit}{unit}: {used + wanted - limit}{unit} missing"
-            )
-            found.quota.append(FieldProblem(field=f"quota.{field}", message=message))
+        _check_limit(field, limit, used, wanted, found)
+
+
+def _check_limit(field: str, limit: int, used: int, wanted: int, found: Findings) -> None:
+    if 0 <= limit < used + wanted:
+        unit = " MiB" if field == "ram" else ""
+        message = (
+            f"{wanted}{unit} {field} wanted, {max(0, limit - used)}{unit} free "
+            f"of {limit}{unit}: {used + wanted - limit}{unit} missing"
+        )
+        found.quota.append(FieldProblem(field=f"quota.{field}", message=message))

@@ -34,6 +34,20 @@ def children(pid: int) -> list[int]:
         return []
 
 
+def with_argument(argument: str) -> list[int]:
+    """Every process that has exactly that word on its command line."""
+    word = b"\0" + argument.encode() + b"\0"
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                if word in Path("/proc", entry, "cmdline").read_bytes():
+                    found.append(int(entry))
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return found
+
+
 async def wait_gone(pids: Iterable[int], timeout: float) -> bool:
     """Waits (seconds) until all have ended; whether they have."""
     try:

@@ -1,0 +1,158 @@
+"""The next step of a machine, for everything that can be known of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from vks.kube.objects import ObjectMeta
+from vks.provider.verdamachine.act import Blocked, fit_user_data
+from vks.provider.verdamachine.decide import decide, provider_id, server_id_of
+from vks.provider.verdamachine.observation import (
+    AskServer,
+    Done,
+    EnsureMember,
+    EnsurePort,
+    EnsureServer,
+    Observation,
+    ReadConsole,
+    Wait,
+)
+from vks.resources.clusterapi import (
+    Bootstrap,
+    Cluster,
+    ClusterInitialization,
+    ClusterStatus,
+    Machine,
+    MachineSpec,
+    MachineStatus,
+    NodeReference,
+)
+from vks.resources.contract import CONTROL_PLANE_LABEL
+from vks.resources.fields import LocalReference
+from vks.resources.verdacluster import VerdaCluster, VerdaClusterSpec
+from vks.resources.verdamachine import VerdaMachine, VerdaMachineSpec
+from vks.verda.compute import Fault, Server
+
+NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
+CREATED = "2030-01-01T11:59:00Z"
+
+
+def observation(
+    *,
+    ready: bool = True,
+    control_plane: bool = False,
+    bootstrap: str | None = "secret",
+    node: str | None = None,
+    spec: dict[str, Any] | None = None,
+    **known: Any,
+) -> Observation:
+    labels = {CONTROL_PLANE_LABEL: ""} if control_plane else {}
+    return Observation(
+        machine=VerdaMachine(
+            metadata=ObjectMeta(name="m", uid="u"),
+            spec=VerdaMachineSpec(flavor="small", image="debian", **(spec or {})),
+        ),
+        owner_machine=Machine(
+            metadata=ObjectMeta(name="m", labels=labels),
+            spec=MachineSpec(
+                failure_domain="tokyo-1", bootstrap=Bootstrap(data_secret_name=bootstrap)
+            ),
+            status=MachineStatus(node_ref=NodeReference(name=node) if node else None),
+        ),
+        owner_cluster=Cluster(
+            status=ClusterStatus(
+                initialization=ClusterInitialization(infrastructure_provisioned=ready)
+            )
+        ),
+        verda_cluster=VerdaCluster(
+            spec=VerdaClusterSpec(region="tokyo", identity_ref=LocalReference(name="i"))
+        ),
+        now=NOW,
+        **known,
+    )
+
+
+PORT = {"port_id": "p", "port_ip": "10.60.1.5"}
+
+
+def server(status: str, **more: Any) -> dict[str, Any]:
+    found = Server(id="s", name="m", status=status, created=CREATED, **more)
+    return {**PORT, "server_id": "s", "server": found, "server_asked": True}
+
+
+def test_nothing_is_made_before_the_cluster_is_there() -> None:
+    step = decide(observation(ready=False))
+    assert isinstance(step, Wait)
+    assert step.reason == "WaitingForClusterInfrastructure"
+
+
+def test_the_port_is_made_while_bootstrap_data_is_awaited() -> None:
+    assert decide(observation(bootstrap=None)) == EnsurePort()
+    waiting = decide(observation(bootstrap=None, **PORT))
+    assert isinstance(waiting, Wait)
+    assert waiting.reason == "WaitingForBootstrapData"
+
+
+def test_a_control_plane_joins_the_load_balancer_before_its_server_exists() -> None:
+    assert decide(observation(control_plane=True, **PORT)) == EnsureMember()
+    assert decide(observation(control_plane=True, member_id="x", **PORT)) == EnsureServer()
+    assert decide(observation(**PORT)) == EnsureServer()
+
+
+def test_a_server_to_adopt_is_never_made() -> None:
+    step = decide(observation(spec={"adopt_server_id": "legacy"}))
+    assert step == AskServer("legacy")
+
+
+def test_the_provider_id_leads_back_to_the_server_when_status_is_lost() -> None:
+    lost = observation(spec={"provider_id": provider_id("tokyo", "tokyo-1", "s")})
+    assert decide(lost) == AskServer("s")
+    assert server_id_of("verda:///tokyo/tokyo-1/s") == "s"
+
+
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        (server("BUILD"), "ServerStarting"),
+        (server("SHUTOFF"), "ServerNotActive"),
+        (server("ERROR", fault=Fault("No valid host was found.")), "ServerFailed"),
+        ({"server_id": "s", "server_asked": True}, "ServerNotFound"),
+    ],
+)
+def test_a_server_that_is_not_active_is_waited_for_with_a_reason(
+    known: dict[str, Any], reason: str
+) -> None:
+    step = decide(observation(**known))
+    assert isinstance(step, Wait)
+    assert step.reason == reason
+    assert step.watch_server is (reason == "ServerStarting")
+    if reason == "ServerFailed":
+        assert step.message == "No valid host was found."
+
+
+def test_a_machine_with_a_node_is_done() -> None:
+    assert decide(observation(node="m", **server("ACTIVE"))) == Done()
+
+
+def test_a_node_that_does_not_come_is_reported_with_the_console() -> None:
+    known = server("ACTIVE")
+    assert decide(observation(**known)) == Done(recheck=540.0)
+    late = msgspec.structs.replace(observation(**known), now=NOW + timedelta(seconds=600))
+    assert decide(late) == ReadConsole("s")
+    step = decide(msgspec.structs.replace(late, console="kubelet: no"))
+    assert isinstance(step, Wait)
+    assert step.reason == "NodeStartupTimeout"
+    assert "kubelet: no" in step.message
+
+
+def test_user_data_is_packed_only_when_it_is_too_large() -> None:
+    small, large = b"x" * 1000, b"x" * 100_000
+    assert fit_user_data(small, packable=True) == small
+    assert fit_user_data(large, packable=True)[:2] == b"\x1f\x8b"
+    with pytest.raises(Blocked) as refused:
+        fit_user_data(large, packable=False)
+    assert refused.value.reason == "BootstrapDataTooLarge"

@@ -1,0 +1,79 @@
+"""What nodes are told, and which routes there are to be."""
+
+from __future__ import annotations
+
+from vks.kube.objects import ObjectMeta
+from vks.provider.cloudcontroller.node import (
+    UNINITIALIZED,
+    addresses_patch,
+    labels_of,
+    node_patch,
+    place_of,
+)
+from vks.provider.cloudcontroller.routes import desired_routes, route_change
+from vks.resources.core import Node, NodeSpec, NodeStatus
+from vks.resources.fields import MachineAddress, Taint
+from vks.verda.network import Route
+
+PODS = ("10.244.0.0/16",)
+
+
+def node(name: str = "n", ip: str = "", cidr: str = "", taints: tuple[Taint, ...] = ()) -> Node:
+    addresses = (MachineAddress(type="InternalIP", address=ip),) if ip else ()
+    return Node(
+        metadata=ObjectMeta(name=name),
+        spec=NodeSpec(pod_cidr=cidr, taints=taints),
+        status=NodeStatus(addresses=addresses),
+    )
+
+
+def test_only_our_provider_ids_have_a_place() -> None:
+    assert place_of("verda:///tokyo/tokyo-1/id") == ("tokyo", "tokyo-1")
+    for foreign in ("aws:///a/b/c", "verda:///tokyo/id", "verda:////tokyo-1/id", ""):
+        assert place_of(foreign) is None
+        assert labels_of(foreign, "small") == {}
+
+
+def test_the_taint_is_taken_away_by_its_key_and_others_stay() -> None:
+    taints = (
+        Taint(key="a", effect="NoSchedule"),
+        Taint(key=UNINITIALIZED, value="true", effect="NoSchedule"),
+    )
+    ops = node_patch(node(taints=taints), {})
+    assert ops == [
+        {"op": "test", "path": "/spec/taints/1/key", "value": UNINITIALIZED},
+        {"op": "remove", "path": "/spec/taints/1"},
+    ]
+
+
+def test_a_node_without_labels_gets_the_map_first() -> None:
+    ops = node_patch(node(), {"topology.kubernetes.io/zone": "a"})
+    assert [op["path"] for op in ops] == [
+        "/metadata/labels",
+        "/metadata/labels/topology.kubernetes.io~1zone",
+    ]
+
+
+def test_an_initialized_node_is_left_alone() -> None:
+    address = MachineAddress(type="InternalIP", address="10.0.0.1")
+    assert node_patch(node(), {}) == []
+    assert addresses_patch(node(ip="10.0.0.1"), (address,)) is None
+
+
+def test_each_node_has_a_route_to_its_pods_once_its_address_is_known() -> None:
+    nodes = [node("a", "10.60.1.5", "10.244.0.0/24"), node("b", "", "10.244.1.0/24")]
+    assert desired_routes(nodes) == [Route("10.244.0.0/24", "10.60.1.5")]
+
+
+def test_only_routes_into_the_pod_ranges_are_removed() -> None:
+    wanted = [Route("10.244.0.0/24", "10.60.1.5")]
+    present = [
+        Route("10.244.0.0/24", "10.60.1.9"),  # a re-created node got another address
+        Route("10.244.9.0/24", "10.60.1.7"),
+        Route("172.16.0.0/12", "10.60.1.1"),  # somebody else's
+        Route("fd00::/64", "fd00::1"),
+    ]
+    change = route_change(wanted, present, PODS)
+    assert change.add == wanted
+    assert change.remove == present[:2]
+    assert route_change(wanted, wanted, PODS) == ([], [])

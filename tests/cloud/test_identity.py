@@ -111,14 +111,15 @@ def test_projects_of_a_token_are_those_with_a_role(project: Project, other: Proj
     assert {project.id, other.id} <= {found["id"] for found in listed}
 
 
-def test_a_revoked_token_is_refused_everywhere(project: Project) -> None:
+def test_a_revoked_token_is_refused(project: Project) -> None:
+    """By services too, unless they cached it: real ones do so for minutes."""
     member = project.member.credential
     token = login(member, password(member)).headers["X-Subject-Token"]
     own = {"X-Auth-Token": token, "X-Subject-Token": token}
     url = f"{member.auth_url}/auth/tokens"
-    assert ports_status(project, token) == 200
     assert requests.delete(url, headers=own, timeout=30).status_code == 204
-    projects = requests.get(f"{member.auth_url}/auth/projects", headers=own, timeout=30)
+    bare = {"X-Auth-Token": token}
+    projects = requests.get(f"{member.auth_url}/auth/projects", headers=bare, timeout=30)
     assert error(projects, 401)["message"] == UNAUTHORIZED
     assert ports_status(project, token) == 401
 

@@ -31,9 +31,10 @@ LOCK_FILE = HERE.parents[2] / "requirements" / "openstack.txt"
 
 @dataclass(frozen=True)
 class Installation:
-    """Programs of one release of the stack; `root` is named by what went into it."""
+    """Programs of one release of the stack, named by what went into them."""
 
     root: Path
+    snapshot: Path  # a seeded, stopped stack's data, from which later ones start; or not yet
 
     @property
     def venv(self) -> Path:
@@ -43,11 +44,6 @@ class Installation:
     def debian(self) -> Path:
         """Where the Debian packages are unpacked: their `/`."""
         return self.root / "debian"
-
-    @property
-    def snapshot(self) -> Path:
-        """A seeded, stopped stack's data, from which later ones start."""
-        return self.root / f"snapshot-{_digest([*HERE.glob('*.py'), *HERE.glob('templates/*')])}"
 
     def library_path(self) -> str:
         lib = "lib/x86_64-linux-gnu" if os.uname().machine == "x86_64" else "lib/aarch64-linux-gnu"
@@ -67,8 +63,10 @@ def ensure_installed(cache: Path) -> Installation:
 
     Raises CalledProcessError (with the output on our stderr) when apt or uv fails.
     """
-    sources = [LOCK_FILE, *(p for p in HERE.glob("driver/**/*") if p.suffix in (".py", ".toml"))]
-    installation = Installation(cache / "openstack" / _digest(sources))
+    root = cache / "openstack" / _digest([LOCK_FILE, *HERE.glob("driver/**/*.*")])
+    seeding = ["commands", "database", "layout", "render", "seed", "stack"]
+    sources = [*(HERE / f"{name}.py" for name in seeding), *HERE.glob("templates/*")]
+    installation = Installation(root, root / f"snapshot-{_digest(sources)}")
     with locked(installation.root):
         if not (installation.venv / ".complete").exists():
             _install_python(installation)
@@ -79,7 +77,7 @@ def ensure_installed(cache: Path) -> Installation:
 
 def _digest(sources: Iterable[Path]) -> str:
     digest = hashlib.sha256(repr(DEBIAN_PACKAGES).encode())
-    for path in sorted(sources):
+    for path in sorted(path for path in sources if path.is_file() and path.suffix != ".pyc"):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -15,6 +15,8 @@ help: ## Show the targets
 venv: $(VENV)/.synced ## Make the Python environment from the hashed lock
 
 $(VENV)/.synced: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { apt-get update -q && apt-get install -q -y --no-install-recommends python3-venv; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install -q uv==$(UV_VERSION)
 	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements/dev.txt
@@ -22,6 +24,12 @@ $(VENV)/.synced: requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install -q uv==$(UV_VERSION)
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
+
+.PHONY: demo
+demo: venv ## Start the local region and create a first cluster in it
+	$(BIN)/vks doctor --install
+	$(BIN)/vks up
+	$(BIN)/vks demo
 
 .PHONY: lock
 lock: ## Pin the Python dependencies again

@@ -54,11 +54,14 @@ class Api:
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         return self._call(method, path, body, headers)
 
-    def watch(self, path: str) -> Iterator[dict[str, Any]]:
-        """The resource at every change, until the server ends the stream."""
+    def watch(self, path: str) -> Iterator[dict[str, Any] | None]:
+        """The resource at every change, until the server ends the stream.
+
+        None when nothing changed for a while (15 s), so that a caller can give up.
+        """
         headers = {**self._headers, "Accept": "text/event-stream"}
         for _, data in events(_text(self._origin.lines(f"{path}?watch=1", headers))):
-            yield json.loads(data)
+            yield json.loads(data) if data else None
 
     def _call(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None

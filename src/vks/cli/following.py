@@ -54,9 +54,10 @@ def follow(
         while True:
             try:
                 for state in api.watch(path):
-                    steps.show(state)
-                    if state["phase"] in ENDED:
-                        return state
+                    if state is not None:
+                        steps.show(state)
+                        if state["phase"] in ENDED:
+                            return state
                     if clock() > deadline:
                         break
             except CliError as error:

@@ -83,7 +83,10 @@ class Origin:
 
 
 def events(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """Event name and data of a server-sent event stream (HTML living standard, 9.2)."""
+    """Event name and data of a server-sent event stream (HTML living standard, 9.2).
+
+    A comment, the server's sign of life, comes as a pair of empty strings: time has passed.
+    """
     name = ""
     data: list[str] = []
     for line in lines:
@@ -91,6 +94,9 @@ def events(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
             if data:
                 yield name or "message", "\n".join(data)
             name, data = "", []
+            continue
+        if line.startswith(":"):
+            yield "", ""
             continue
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")

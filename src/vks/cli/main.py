@@ -15,6 +15,7 @@ COMMANDS = {
     "operation": ("vks.cli.operation", "Follow changes to their end."),
     "region": ("vks.cli.region", "Regions and what they offer."),
     "up": ("vks.cli.local", "Start the local region."),
+    "demo": ("vks.cli.demo", "A first cluster in the local region, step by step."),
     "down": ("vks.cli.local", "Stop the local region."),
     "status": ("vks.cli.local", "Programs, endpoints and credential files of the local region."),
     "logs": ("vks.cli.local", "Show the log of a program of the local region."),

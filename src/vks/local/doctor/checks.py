@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vks.local.doctor.packages import PACKAGES
+from vks.local.doctor.packages import missing_packages
 from vks.local.instance import Instance
 
 MEMORY_GIB = 6.0
@@ -40,8 +40,7 @@ def lacking(instance: Instance) -> list[Finding]:
 def _required() -> Iterator[Finding]:
     root = os.geteuid() == 0
     yield Finding("root", root, "yes" if root else "no", "run as root (sudo)")
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    missing = [p for p, (program, _) in PACKAGES.items() if not shutil.which(program, path=path)]
+    missing = missing_packages()
     yield Finding(
         "packages",
         not missing,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 
 from vks.local.commands import CommandError
@@ -21,14 +22,20 @@ PACKAGES: dict[str, tuple[str, str]] = {
 }
 
 
+def missing_packages() -> list[str]:
+    """Those whose program is not there."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    return [p for p, (program, _) in PACKAGES.items() if not shutil.which(program, path=path)]
+
+
 def install_packages() -> None:
-    """Installs them by apt. Raises CommandError, which holds apt's own words."""
+    """Installs the missing ones by apt. Raises CommandError, which holds apt's own words."""
+    missing = missing_packages()
+    if not missing:
+        return
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update", "-q"], environment)
-    run(
-        ["apt-get", "install", "-q", "-y", "--no-install-recommends", *sorted(PACKAGES)],
-        environment,
-    )
+    run(["apt-get", "install", "-q", "-y", "--no-install-recommends", *missing], environment)
 
 
 def run(command: list[str], environment: dict[str, str]) -> None:

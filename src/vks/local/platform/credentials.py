@@ -38,13 +38,20 @@ def passwords(layout: Layout) -> dict[str, str]:
 
 
 def write_all(
-    layout: Layout, ports: dict[str, int], image: NodeImage | None, servers: ServerKind
+    layout: Layout,
+    ports: dict[str, int],
+    version: str,
+    image: NodeImage | None,
+    servers: ServerKind,
 ) -> None:
-    """Writes the cloud's seed, the service's configuration and the `clouds.yaml` files."""
+    """Writes the cloud's seed, the service's configuration and the `clouds.yaml` files.
+
+    `version` is the Kubernetes version of `image`, which servers that are records do without.
+    """
     region = layout.instance.name
     secret = passwords(layout)
     identity = f"http://127.0.0.1:{ports['cloud']}/identity/v3"
-    seed = _seed(region, secret, ports, image, servers)
+    seed = _seed(region, secret, ports, servers) | {"images": [_image(version, image)]}
     files.write(layout.seed, yaml.safe_dump(seed, sort_keys=False))
     people = {
         user: _cloud(identity, region, user, secret[user], project)
@@ -76,7 +83,6 @@ def _seed(
     region: str,
     secret: dict[str, str],
     ports: dict[str, int],
-    image: NodeImage | None,
     servers: ServerKind,
 ) -> dict[str, Any]:
     hosts = range(1, _HOSTS_PER_ZONE + 1)
@@ -110,18 +116,14 @@ def _seed(
             },
         ],
         "flavors": [{"name": n, "vcpus": cpus, "ram": ram} for n, cpus, ram in _FLAVORS],
-        "images": [] if image is None else [_image(image)],
     }
 
 
-def _image(image: NodeImage) -> dict[str, Any]:
+def _image(version: str, image: NodeImage | None) -> dict[str, Any]:
     return {
-        "name": f"debian-12-k8s-{image.kubernetes_version}",
-        "path": str(image.path),
-        "properties": {
-            "os_distro": "debian",
-            "vks_kubernetes_version": image.kubernetes_version,
-        },
+        "name": f"debian-12-k8s-{version}",
+        "path": "" if image is None else str(image.path),
+        "properties": {"os_distro": "debian", "vks_kubernetes_version": version},
     }
 
 

@@ -54,7 +54,7 @@ def up(instance: Instance, progress: Progress, servers: ServerKind = "lxc") -> N
         asyncio.run(Fabric(instance).create())
         ports = instance.ports()
         management.prepare(layout, f"https://127.0.0.1:{ports['management']}")
-        credentials.write_all(layout, ports, image, servers)
+        credentials.write_all(layout, ports, assets.versions.kubernetes, image, servers)
         wanted = plan(layout, assets, ports)
         files.write(layout.plan, msgspec.json.format(msgspec.json.encode(wanted)))
         _start(instance, wanted, progress)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vks.kube.objects import Condition, find_condition
+from vks.resources.clusterapi import Machine
 from vks.resources.contract import READY
 from vks.resources.managedcluster import INITIAL_POOLS_ANNOTATION
 from vks.resources.nodepool import NodePool
@@ -161,8 +162,7 @@ def _control_plane(seen: Observed) -> Step:
     ready = seen.control_plane.status.ready_replicas if seen.control_plane else 0
     if seen.control_plane_settled:
         return Step("ControlPlane", total, total, f"{total}/{total} ready")
-    machines = [m.metadata.name for m in seen.machines if m.is_control_plane]
-    waits = _machines_wait(m for m in seen.verda_machines if m.metadata.name in machines)
+    waits = _machines_wait(seen, [m for m in seen.machines if m.is_control_plane])
     message = "; ".join(text for text in (f"{ready}/{total} ready", waits) if text)
     return Step("ControlPlane", min(ready, total - 1), total, message)
 
@@ -177,8 +177,7 @@ def _workers(seen: Observed, pools: Iterable[NodePool]) -> Step:
     ready = sum(min(pool.status.ready_replicas, pool.spec.replicas) for pool in chosen)
     if not pending and all(_pool_settled(pool) for pool in chosen):
         return Step("Workers", max(total, 1), max(total, 1), f"{ready}/{total} ready")
-    planes = {m.metadata.name for m in seen.machines if m.is_control_plane}
-    waits = _machines_wait(m for m in seen.verda_machines if m.metadata.name not in planes)
+    waits = _machines_wait(seen, [m for m in seen.machines if not m.is_control_plane])
     message = "; ".join(text for text in (f"{ready}/{total} ready", waits) if text)
     return Step("Workers", min(ready, max(total, 1) - 1), max(total, 1), message)
 
@@ -199,9 +198,16 @@ def _addons(seen: Observed) -> Step:
     return Step("AddOns", int(done), 1, "" if done else _says(condition))
 
 
-def _machines_wait(machines: Iterable[VerdaMachine]) -> str:
-    """The first machine that is not ready, and why."""
+def _machines_wait(seen: Observed, machines: Iterable[Machine]) -> str:
+    """The first machine that is not ready, and why: its server, its node, or what is on it."""
+    servers = {server.metadata.name: server for server in seen.verda_machines}
     for machine in machines:
+        server = servers.get(machine.metadata.name)
+        up = find_condition(server.status.conditions, READY) if server else None
+        if up is None or up.status != "True":
+            return f"{machine.metadata.name}: {_says(up)}"
+        if machine.status.node_ref is None:
+            return f"{machine.metadata.name}: the server runs and has not joined yet"
         ready = find_condition(machine.status.conditions, READY)
         if ready is None or ready.status != "True":
             return f"{machine.metadata.name}: {_says(ready)}"

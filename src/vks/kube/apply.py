@@ -21,6 +21,7 @@ class _ApplyConfigMeta(msgspec.StructMeta):
     def __new__(
         mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
     ) -> Any:
+        options.setdefault("kw_only", True)  # msgspec does not inherit it
         cls: Any = super().__new__(mcls, name, bases, namespace, **options)
         if cls.__struct_config__.omit_defaults:
             raise TypeError(f"{name}: omit_defaults releases fields set to their default")

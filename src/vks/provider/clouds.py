@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -57,15 +58,18 @@ class Accounts:
         self._accounts: dict[bytes, Account] = {}
         self._pollers: dict[bytes, asyncio.Task[None]] = {}
         self._threads: ThreadPoolExecutor = thread_pool()
+        self._closed = False
 
     async def of(self, cluster: VerdaCluster) -> Account:
         """The account of a cluster. Raises Waiting when the credential is missing or unusable."""
+        if self._closed:
+            raise Waiting("ShuttingDown", "the process is ending", poll=1.0)
         key = Key(cluster.metadata.namespace, cluster.spec.identity_ref.name)
         known = self._known.get(key)
         now = self._clock.monotonic()
         if known is None or now - known.read_at > TRUSTED:
             config = await self._read(key)
-            fingerprint = msgspec.json.encode(config, order="sorted")
+            fingerprint = hashlib.sha256(msgspec.json.encode(config, order="sorted")).digest()
             if fingerprint not in self._accounts:
                 self._accounts[fingerprint] = self._open(fingerprint, config)
             known = self._known[key] = _Known(fingerprint, now)
@@ -77,6 +81,7 @@ class Accounts:
         try:
             await asyncio.Event().wait()
         finally:
+            self._closed = True
             for fingerprint in list(self._accounts):
                 await self._close(fingerprint)
             self._threads.shutdown(wait=False, cancel_futures=True)
@@ -104,7 +109,12 @@ class Accounts:
     async def _close_unused(self) -> None:
         used = {known.fingerprint for known in self._known.values()}
         for fingerprint in set(self._accounts) - used:
+            if fingerprint not in self._accounts:  # closed meanwhile
+                continue
+            followers = self._accounts[fingerprint].poller.followers()
             await self._close(fingerprint)
+            for key in followers:  # they follow their servers with the new credential
+                self._notify(key)
 
     async def _close(self, fingerprint: bytes) -> None:
         account = self._accounts.pop(fingerprint)
@@ -112,5 +122,3 @@ class Accounts:
         poller.cancel()
         await asyncio.gather(poller, return_exceptions=True)
         await account.cloud.close()
-        for key in account.poller.followers():  # they follow their servers with the new credential
-            self._notify(key)

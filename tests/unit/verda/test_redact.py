@@ -11,7 +11,7 @@ from vks.verda.redact import HIDDEN, redact
     ("text", "secret"),
     [
         (
-            "kubeadm join 10.60.0.2:6443 --token abcdef.0123456789abcdef \\",
+            "kubeadm join 10.60.0.2 --token abcdef.0123456789abcdef",
             "abcdef.0123456789abcdef",
         ),
         ("--certificate-key 6f6e6c79666f7274657374736f6e6c79", "6f6e6c79666f7274657374736f6e6c79"),

@@ -10,6 +10,9 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: A longer cell is cut; `-o json` has all of it.
+_WIDEST = 100
+
 Column = tuple[str, Callable[[dict[str, Any]], object]]
 
 
@@ -59,4 +62,6 @@ def _table(items: list[dict[str, Any]], columns: Sequence[Column]) -> None:
 def _cell(value: object) -> str:
     if value is None or value == "":
         return "-"
-    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    line = " ".join(text.split())  # conditions of Cluster API span lines
+    return line if len(line) <= _WIDEST else f"{line[: _WIDEST - 1]}…"

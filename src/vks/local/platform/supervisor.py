@@ -143,14 +143,15 @@ class Supervisor:
 
     async def _stop_strays(self, wanted: set[str]) -> None:
         """Programs that an earlier supervisor started and the plan no longer has."""
-        for name in recorded_names(self.run_dir):
-            if name in wanted or name in self._children:
-                continue
-            if found := find(name, self.run_dir):
-                log.info("stopping a stray process", process=name)
-                await found.handle.terminate(GRACE_SECONDS)
-                found.handle.close()
-            pid_path(self.run_dir, name).unlink(missing_ok=True)
+        names = [n for n in recorded_names(self.run_dir) if n not in wanted | self._children.keys()]
+        await asyncio.gather(*(self._stop_stray(name) for name in names))
+
+    async def _stop_stray(self, name: str) -> None:
+        if found := find(name, self.run_dir):
+            log.info("stopping a stray process", process=name)
+            await found.handle.terminate(GRACE_SECONDS)
+            found.handle.close()
+        pid_path(self.run_dir, name).unlink(missing_ok=True)
 
 
 async def serve(home: Path) -> None:

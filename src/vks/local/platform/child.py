@@ -24,6 +24,7 @@ FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 5.0
 #: A program that served this long is taken for healthy: its next crash is its first again.
 STEADY_SECONDS = 10.0
+_SUCCESS = "exit code 0"
 _PROBE_FIRST = 0.05
 _PROBE_LONGEST = 0.4
 _PROBE_STEADY = 10.0
@@ -93,14 +94,11 @@ class Child:
         while True:
             await self._dependencies()
             began = time.monotonic()
-            if await self._begin():
-                detail = await self._watch()
-                if self.process.one_shot and detail == "exit code 0":
-                    self._set("Done", pid=0, start_time=0, ready_since=_now())
-                    self._ready(self.process.name).set()
-                    return
-            else:
-                detail = "cannot be started, see its log"
+            detail = await self._begin() or await self._watch()
+            if self.process.one_shot and detail == _SUCCESS:
+                self._set("Done", pid=0, start_time=0, ready_since=_now())
+                self._ready(self.process.name).set()
+                return
             if time.monotonic() - began > STEADY_SECONDS:
                 self._crashes = 0
             self._crashes += 1
@@ -123,8 +121,11 @@ class Child:
                 self._set("Waiting", detail=f"waits for {name}")
                 await event.wait()
 
-    async def _begin(self) -> bool:
-        """Adopts the program when it runs as wanted; replaces one that was defined otherwise."""
+    async def _begin(self) -> str:
+        """Adopts the program when it runs as wanted; replaces one that was defined otherwise.
+
+        Empty when it runs, else how it ended.
+        """
         found = find(self.process.name, self._run_dir)
         if found is not None and found.fingerprint != self.process.fingerprint():
             await found.handle.terminate(self.process.stop_seconds)
@@ -136,17 +137,15 @@ class Child:
             try:
                 parent = launch(self.process, self._run_dir, self._logs)
             except OSError as error:
-                log.error("cannot start", process=self.process.name, error=str(error))
-                return False
+                return f"cannot be started: {error}"
             who = identity(parent.pid)
             handle = None if who is None else Handle.open(who)
             if handle is None:
-                parent.wait()
-                return False
+                return _ending(parent.wait())
             self._running = _Running(handle, parent)
         who = self._running.handle.identity
         self._set("Starting", pid=who.pid, start_time=who.start_time, detail="")
-        return True
+        return ""
 
     async def _watch(self) -> str:
         """Follows readiness until the program ends; says how it ended."""
@@ -168,8 +167,7 @@ class Child:
         running.handle.close()
         if running.parent is None:
             return "ended"
-        code = running.parent.wait()
-        return f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
+        return _ending(running.parent.wait())
 
     async def _probe(self) -> None:
         if self.process.one_shot:
@@ -207,6 +205,10 @@ class Child:
         if state != self.state:
             self.state = state
             self._changed()
+
+
+def _ending(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
 
 
 def _now() -> str:

@@ -60,17 +60,17 @@ class Fabric:
 
     async def create(self) -> None:
         """Makes the fabric's namespace."""
-        async with self._kernel.changing():
-            await netns.add(self._instance.fabric_netns, _FABRIC_SYSCTLS)
+        async with self._kernel.changing() as lock:
+            await netns.add(self._instance.fabric_netns, _FABRIC_SYSCTLS, lock)
             await self._kernel.batch(["link set lo up"])
             await self._kernel.nft(_NFT_TABLE)
 
     async def destroy(self) -> None:
         """Removes every namespace of the instance. Programs inside must have been stopped."""
-        async with self._kernel.changing():
+        async with self._kernel.changing() as lock:
             for name in sorted(netns.names(f"{self._instance.fabric_netns}.")):
-                await netns.delete(name)
-            await netns.delete(self._instance.fabric_netns)
+                await netns.delete(name, lock)
+            await netns.delete(self._instance.fabric_netns, lock)
 
     async def ensure_network(self, network_id: str, cidr: str, gateway: str) -> None:
         """Makes the network's bridge with its gateway address, and its routing table.
@@ -162,23 +162,25 @@ class Fabric:
 
     async def ensure_server_netns(self, server_id: str) -> None:
         """Makes the server's namespace, which its ports are plugged into."""
-        async with self._kernel.changing():
-            await netns.add(self.server_netns(server_id), _SERVER_SYSCTLS)
+        async with self._kernel.changing() as lock:
+            await netns.add(self.server_netns(server_id), _SERVER_SYSCTLS, lock)
 
     async def remove_server_netns(self, server_id: str) -> None:
         """Unplugs all ports of the server and removes its namespace."""
-        async with self._kernel.changing():
+        async with self._kernel.changing() as lock:
             fabric = netns.exists(self._instance.fabric_netns)
-            await self._remove_server(server_id, await self._kernel.links() if fabric else {})
+            await self._remove_server(server_id, await self._kernel.links() if fabric else {}, lock)
 
-    async def _remove_server(self, server_id: str, links: Mapping[str, Link]) -> None:
+    async def _remove_server(
+        self, server_id: str, links: Mapping[str, Link], lock: Iterable[int]
+    ) -> None:
         # Links first: the kernel frees a namespace, and its veths, some time after its removal.
         await self._remove_links(
             link.name
             for link in links.values()
             if isinstance(link.owner, names.PortAlias) and link.owner.server == server_id
         )
-        await netns.delete(self.server_netns(server_id))
+        await netns.delete(self.server_netns(server_id), lock)
 
     async def ensure_port(self, port: Port, server_id: str, device: str = FIRST_DEVICE) -> None:
         """Plugs the port into the server as `device`, with its MAC, address and gateway.
@@ -187,8 +189,8 @@ class Fabric:
         Raises DuplicateAddressError, PortInUseError, NetworkMissingError, FabricError.
         """
         wanted = plugging.alias_of(port, server_id, device)
-        async with self._kernel.changing():
-            await netns.add(self.server_netns(server_id), _SERVER_SYSCTLS)
+        async with self._kernel.changing() as lock:
+            await netns.add(self.server_netns(server_id), _SERVER_SYSCTLS, lock)
             for last in (False, True):
                 try:
                     await self._plug(port, server_id, device, wanted)
@@ -270,10 +272,10 @@ class Fabric:
         namespace in use would live on without a name. Returns what was removed, in words.
         """
         unknown = surplus(await self.inventory(), known)
-        async with self._kernel.changing():
+        async with self._kernel.changing() as lock:
             links = await self._kernel.links()
             for server_id in sorted(unknown.servers):
-                await self._remove_server(server_id, links)
+                await self._remove_server(server_id, links, lock)
             await self._remove_links(sorted(unknown.links))
             await self._remove_tables(unknown.tables)
             for network_id in sorted(unknown.networks):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
 import json
-import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vks.local.fabric.command import CommandError, in_netns, run
+from vks.local.fabric.lock import InheritedLock
 from vks.local.fabric.names import NetworkAlias, PortAlias, decode_alias
 from vks.local.fabric.netns import NETNS_DIR
 
@@ -35,29 +33,18 @@ class Kernel:
 
     def __init__(self, netns: str, lock_file: Path) -> None:
         self.netns = netns
-        self._lock_file = lock_file
-        self._mutex = asyncio.Lock()
+        self._lock = InheritedLock(lock_file)
         self._lock_fds: tuple[int, ...] = ()
 
     @asynccontextmanager
-    async def changing(self) -> AsyncIterator[None]:
-        """Excludes every other changer, in this process and in others.
-
-        The programs run inside inherit the lock: when this process is killed, its successor
-        waits for the program that was just running instead of racing with it.
-        """
-        async with self._mutex:
-            self._lock_file.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    async def changing(self) -> AsyncIterator[tuple[int, ...]]:
+        """Excludes every other changer; gives the descriptors for programs to inherit."""
+        async with self._lock.held() as handle:
+            self._lock_fds = (handle,)
             try:
-                # Held by others only where a killed process left an `ip` running: milliseconds.
-                while not _try_lock(handle):  # noqa: ASYNC110 - a lock between processes
-                    await asyncio.sleep(0.01)
-                self._lock_fds = (handle,)
-                yield
+                yield self._lock_fds
             finally:
                 self._lock_fds = ()
-                os.close(handle)
 
     async def batch(self, lines: Iterable[str], *, netns: str | None = None) -> None:
         """Applies `ip` commands in order, stopping at the first that fails (CommandError)."""
@@ -127,11 +114,3 @@ class Kernel:
 
 def _with_prefix(destination: str) -> str:
     return destination if "/" in destination else f"{destination}/32"
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

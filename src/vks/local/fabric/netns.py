@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vks.local.fabric.command import run
@@ -37,18 +37,21 @@ def names(prefix: str) -> set[str]:
         return set()
 
 
-async def add(name: str, sysctls: Mapping[str, str]) -> None:
-    """Makes the namespace unless it exists; brings its settings to `sysctls` either way."""
+async def add(name: str, sysctls: Mapping[str, str], lock: Iterable[int]) -> None:
+    """Makes the namespace unless it exists; brings its settings to `sysctls` either way.
+
+    `lock` are descriptors for the program to inherit (see `InheritedLock`).
+    """
     if not exists(name):
         (NETNS_DIR / name).unlink(missing_ok=True)
-        await run("ip", "netns", "add", name)
+        await run("ip", "netns", "add", name, pass_fds=lock)
     write_sysctls(name, sysctls)
 
 
-async def delete(name: str) -> None:
+async def delete(name: str, lock: Iterable[int]) -> None:
     """Removes the name; the kernel frees the namespace when its last process is gone."""
     if exists(name):
-        await run("ip", "netns", "del", name)
+        await run("ip", "netns", "del", name, pass_fds=lock)
     else:
         (NETNS_DIR / name).unlink(missing_ok=True)
 

@@ -45,7 +45,8 @@ class LxcBackend:
         self._fabric = fabric
         self._images = images
         self._lxcpath = instance.home / "servers"
-        self._disks = RootfsStore(instance.cache / "pool" / "instances" / instance.name)
+        disks = instance.cache / "pool" / "instances" / instance.name
+        self._disks = RootfsStore(disks, instance.run / "disks.lock")
         self._hierarchies = cgroups.hierarchies()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._watch = ExitWatch(self._ended)

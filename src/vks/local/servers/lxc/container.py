@@ -30,6 +30,10 @@ class LxcContainer:
         self._fabric_netns = fabric_netns
         self._cgroups = cgroups
 
+    @property
+    def _log(self) -> Path:
+        return self._lxcpath / self.name / "lxc.log"
+
     def monitor(self) -> int | None:
         """The process that lives exactly as long as the container runs, reboots included."""
         pids = self._cgroups.monitor()
@@ -37,7 +41,7 @@ class LxcContainer:
 
     async def start(self) -> None:
         """Starts it; returns when its init runs. Raises ServerError with the end of LXC's log."""
-        log = self._lxcpath / self.name / "lxc.log"
+        log = self._log
         argv = ("lxc-start", "-P", str(self._lxcpath), "-n", self.name, "-d")
         try:
             await run(*in_netns(self._fabric_netns, *argv, "-l", "WARN", "-o", str(log)))
@@ -60,6 +64,9 @@ class LxcContainer:
         The death of the init takes the whole process namespace with it; LXC's monitor then ends
         by itself, and is ended if it does not.
         """
+        starting = processes.with_argument(str(self._log))  # a killed predecessor's lxc-start
+        processes.kill(starting)
+        await processes.wait_gone(starting, timeout=3.0)
         monitors = self._cgroups.monitor()
         payload = self._cgroups.payload()
         processes.kill(payload)

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from vks.local.fabric.command import CommandError, run
+from vks.local.fabric.lock import InheritedLock
 from vks.local.servers.configdrive import config_drive, dns_servers
 from vks.local.servers.types import ServerError, ServerSpec
 
@@ -24,8 +25,9 @@ _CLOUD_INIT = b"datasource_list: [ConfigDrive]\nnetwork: {config: disabled}\n"
 class RootfsStore:
     """The disks of one instance's servers, in a directory of the btrfs pool."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, lock_file: Path) -> None:
         self._directory = directory
+        self._lock = InheritedLock(lock_file)
 
     def path(self, server_id: str) -> Path:
         return self._directory / server_id
@@ -51,15 +53,18 @@ class RootfsStore:
             raise ServerError(f"image {spec.image} is not in the pool")
         self._directory.mkdir(parents=True, exist_ok=True)
         partial = self._partial(spec.id)
-        await _delete_subvolume(partial)
-        await run("btrfs", "-q", "subvolume", "snapshot", str(image), str(partial))
+        async with self._lock.held() as lock:
+            await _delete_subvolume(partial, lock)
+            command = ("btrfs", "-q", "subvolume", "snapshot", str(image), str(partial))
+            await run(*command, pass_fds=(lock,))
         await asyncio.to_thread(_personalise, partial, spec)
         partial.rename(self.path(spec.id))
 
     async def delete(self, server_id: str) -> None:
         """Removes the disk in whatever state it is."""
-        await _delete_subvolume(self._partial(server_id))
-        await _delete_subvolume(self.path(server_id))
+        async with self._lock.held() as lock:
+            await _delete_subvolume(self._partial(server_id), lock)
+            await _delete_subvolume(self.path(server_id), lock)
 
 
 def first_boot_files(spec: ServerSpec) -> dict[str, bytes]:
@@ -103,19 +108,19 @@ def _is_there(path: Path) -> bool:
     return path.is_dir()
 
 
-async def _delete_subvolume(path: Path) -> None:
+async def _delete_subvolume(path: Path, lock: int) -> None:
     """Deletes a subvolume and those below it (systemd-tmpfiles makes some in /var/lib)."""
     if not _is_there(path):
         return
     try:
-        await run("btrfs", "-q", "subvolume", "delete", str(path))
+        await run("btrfs", "-q", "subvolume", "delete", str(path), pass_fds=(lock,))
     except CommandError as error:
         nested = await _nested_subvolumes(path)
         if not nested:
             raise ServerError(f"cannot delete disk {path}: {error.stderr}") from error
         for below in nested:
-            await _delete_subvolume(below)
-        await run("btrfs", "-q", "subvolume", "delete", str(path))
+            await _delete_subvolume(below, lock)
+        await run("btrfs", "-q", "subvolume", "delete", str(path), pass_fds=(lock,))
 
 
 async def _nested_subvolumes(path: Path) -> list[Path]:

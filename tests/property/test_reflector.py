@@ -16,7 +16,7 @@ from vks.kube.errors import Gone, TooManyRequests, Unavailable
 from vks.kube.objects import Key
 from vks.runtime.informer import Change, Informer
 
-names = st.sampled_from(["a", "b", "c", "d"])
+names = st.sampled_from(["a", "b"])
 
 
 class ReflectorMachine(RuleBasedStateMachine):
@@ -25,23 +25,28 @@ class ReflectorMachine(RuleBasedStateMachine):
         self.loop = new_loop()
         self.api = FakeApi()
         self.mirror: dict[Key, Thing] = {}
+        self.wrong: list[Change[Thing]] = []
         self.informer = Informer(self.api, Thing, rng=Random(1))
         self.informer.add_handler(self.note)
         self.task = self.loop.create_task(self.informer.run())
+        self.api.put("a")
+        self.pass_time(0.01)
 
     def note(self, change: Change[Thing]) -> None:
         """Rebuilds the server's state from the told changes alone."""
+        # The informer survives a handler that raises, so what is wrong is kept for the end.
+        if self.mirror.get(change.key) is not change.old and change.new is not None:
+            self.wrong.append(change)
         if change.new is not None:
-            assert self.mirror.get(change.key) == change.old
             self.mirror[change.key] = change.new
-        else:
-            assert change.old is not None
-            before = self.mirror.pop(change.key)
-            assert before.metadata.uid == change.old.metadata.uid
+        elif self.mirror.pop(change.key, None) is None:
+            self.wrong.append(change)
 
-    @rule(name=names, value=st.integers(0, 9))
-    def put(self, name: str, value: int) -> None:
+    @rule(name=names, value=st.integers(0, 9), delivered=st.booleans())
+    def put(self, name: str, value: int, delivered: bool) -> None:
         self.api.put(name, value)
+        if delivered:
+            self.pass_time(0.01)
 
     @rule(name=names)
     def delete(self, name: str) -> None:
@@ -95,6 +100,7 @@ class ReflectorMachine(RuleBasedStateMachine):
             self.loop.run_until_complete(asyncio.sleep(3000))
             assert {thing.key: thing for thing in self.informer.store.list()} == self.api.things
             assert self.mirror == self.api.things
+            assert self.wrong == []
             assert not self.task.done()
         finally:
             self.task.cancel()
@@ -103,4 +109,4 @@ class ReflectorMachine(RuleBasedStateMachine):
 
 
 TestReflector = ReflectorMachine.TestCase
-TestReflector.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+TestReflector.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)

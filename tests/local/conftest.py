@@ -8,27 +8,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.fabric import NETWORK
 
-from vks.local.fabric import Fabric, Port
+from vks.local.fabric import Fabric
 from vks.local.instance import Instance
 
-NETWORK = "net-1"
 INIT = """#!/bin/sh
 echo booted
 trap 'exit 0' 37
 while :; do sleep 1000 & wait $!; done
 """
-
-
-def port(number: int, network: str = NETWORK, third: int = 1) -> Port:
-    return Port(
-        f"port-{network}-{number}",
-        network,
-        f"fa:16:3e:00:{third:02x}:{number:02x}",
-        f"10.60.{third}.{10 + number}",
-        24,
-        f"10.60.{third}.1",
-    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

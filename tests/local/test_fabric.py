@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import NETWORK, port
+from tests.support.fabric import NETWORK, port
 
 from vks.local.fabric import DuplicateAddressError, Fabric, Known, PortInUseError
 from vks.local.instance import Instance
@@ -133,7 +133,7 @@ _CHURN = """
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from conftest import port
+from tests.support.fabric import port
 from vks.local.fabric import Fabric
 from vks.local.instance import Instance
 
@@ -154,7 +154,7 @@ asyncio.run(main())
 async def test_a_kill_at_any_moment_leaves_nothing_that_the_next_one_cannot_mend(
     fabric: Fabric, instance: Instance
 ) -> None:
-    here = __file__.rpartition("/")[0]
+    here = __file__.rpartition("/tests/")[0]
     for attempt in range(12):
         argv = [sys.executable, "-c", _CHURN, instance.name, str(instance.home), here]
         victim = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)

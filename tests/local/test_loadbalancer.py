@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from conftest import port
+from tests.support.fabric import port
 
 from vks.local.fabric import Fabric
 from vks.local.instance import Instance

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from conftest import NETWORK, port
+from tests.support.fabric import NETWORK, port
 
 from vks.local.fabric import Fabric
 from vks.local.instance import Instance
@@ -169,7 +169,7 @@ _CHURN = """
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
-from test_lxc import ID, SPEC
+from tests.local.test_lxc import ID, SPEC
 from vks.local.fabric import Fabric
 from vks.local.instance import Instance
 from vks.local.servers.lxc.backend import LxcBackend
@@ -191,7 +191,7 @@ asyncio.run(main())
 async def test_a_kill_at_any_moment_ends_in_one_server_and_then_in_none(
     backend: LxcBackend, instance: Instance, fabric: Fabric
 ) -> None:
-    here = __file__.rpartition("/")[0]
+    here = __file__.rpartition("/tests/")[0]
     paths = [str(instance.home), str(instance.cache), here]
     for attempt in range(10):
         argv = [sys.executable, "-c", _CHURN, instance.name, *paths]

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from vks.kube.objects import Condition
+from vks.kube.objects import Condition, find_condition
 from vks.kube.times import rfc3339
 
 
@@ -46,3 +46,41 @@ def set_condition(
 def conditions_body(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
     """The conditions as an apply body wants them."""
     return [msgspec.to_builtins(condition) for condition in conditions]
+
+
+class ConditionSet:
+    """The conditions that one controller owns of an object. Others' are left out: under
+    server-side apply, writing them would take them over."""
+
+    def __init__(
+        self,
+        before: Iterable[Condition],
+        owned: tuple[str, ...],
+        *,
+        now: datetime,
+        generation: int,
+    ) -> None:
+        self._conditions = tuple(c for c in before if c.type in owned)
+        self._now = now
+        self._generation = generation
+
+    def set(self, type_: str, status: bool | str, reason: str, message: str = "") -> None:
+        self._conditions = set_condition(
+            self._conditions,
+            type_,
+            status,
+            reason,
+            message,
+            now=self._now,
+            observed_generation=self._generation,
+        )
+
+    def get(self, type_: str) -> Condition | None:
+        return find_condition(self._conditions, type_)
+
+    def is_true(self, type_: str) -> bool:
+        condition = self.get(type_)
+        return condition is not None and condition.status == "True"
+
+    def all(self) -> tuple[Condition, ...]:
+        return self._conditions

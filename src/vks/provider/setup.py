@@ -8,7 +8,6 @@ from typing import TypeVar
 from vks.kube.client import Client
 from vks.kube.objects import Key, KubeObject
 from vks.provider.cloudcontroller.setup import add_cloud_controller
-from vks.provider.clouds import Accounts
 from vks.provider.options import Options
 from vks.provider.verdacluster.reconciler import ClusterReconciler
 from vks.provider.verdamachine.reconciler import MachineReconciler, Stores
@@ -22,6 +21,7 @@ from vks.runtime.informer import Change, Informer
 from vks.runtime.manager import Manager
 from vks.runtime.store import Indexers, Store, by_label
 from vks.runtime.watches import Watch
+from vks.verda.accounts import Accounts
 
 T = TypeVar("T", bound=KubeObject)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.apiserver.provider.region import OPTIONS
 
-import vks.provider.clouds
+import vks.verda.accounts
 from vks.kube.client import Client
 from vks.kube.config import ClientConfig
 from vks.provider.options import Options
@@ -84,7 +84,7 @@ async def _one_life(
     limit: int,
 ) -> bool:
     life = Life(limit)
-    monkeypatch.setattr(vks.provider.clouds, "Cloud", mortal_cloud(life))
+    monkeypatch.setattr(vks.verda.accounts, "Cloud", mortal_cloud(life))
     async with Client(config, user_agent="mortal-provider") as client:
         manager = Manager(client, name="vks-provider", grace_period=0.0)
         setup(manager, client, Options(**{**vars(OPTIONS), "namespace": namespace}))

@@ -10,10 +10,10 @@ from vks.provider.cloudcontroller.node import (
     node_patch,
     place_of,
 )
-from vks.provider.cloudcontroller.routes import desired_routes, route_change
 from vks.resources.core import Node, NodeSpec, NodeStatus
 from vks.resources.fields import MachineAddress, Taint
 from vks.verda.network import Route
+from vks.verda.routes import desired_routes, route_change
 
 PODS = ("10.244.0.0/16",)
 

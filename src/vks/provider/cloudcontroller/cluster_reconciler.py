@@ -12,9 +12,6 @@ from vks.kube.config import ClientConfig, KubeconfigError
 from vks.kube.errors import ApiError
 from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.objects import Key
-from vks.provider.cloudcontroller.routes import desired_routes, route_change
-from vks.provider.clouds import Accounts
-from vks.provider.verdacluster.reconciler import after
 from vks.provider.verdamachine.reconciler import Stores
 from vks.resources.clusterapi import Cluster
 from vks.resources.contract import INFRASTRUCTURE_GROUP, PAUSED_ANNOTATION
@@ -23,8 +20,11 @@ from vks.resources.verdacluster import VerdaCluster
 from vks.runtime.clock import Clock
 from vks.runtime.clusters import ClusterSet, RemoteCluster
 from vks.runtime.result import DONE, Result, Waiting
+from vks.verda.accounts import Accounts
 from vks.verda.errors import CloudError
+from vks.verda.failures import after
 from vks.verda.network import Route
+from vks.verda.routes import desired_routes, route_change
 
 #: Seconds between attempts to reach an API server that is coming up; a refused connection through
 #: the load balancer is cheap, and the first answer starts everything else.

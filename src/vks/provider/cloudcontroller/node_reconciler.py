@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vks.kube.apply import Applier
 from vks.kube.client import Client
-from vks.kube.conditions import conditions_body
+from vks.kube.conditions import ConditionSet, conditions_body
 from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.objects import Key
 from vks.provider.cloudcontroller.node import (
@@ -13,9 +13,7 @@ from vks.provider.cloudcontroller.node import (
     labels_of,
     node_patch,
 )
-from vks.provider.clouds import Accounts
-from vks.provider.conditions import NODE_HEALTHY, ConditionSet
-from vks.provider.verdacluster.reconciler import after
+from vks.provider.conditions import NODE_HEALTHY
 from vks.provider.verdamachine.reconciler import Stores
 from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.core import Node
@@ -23,7 +21,9 @@ from vks.resources.verdamachine import VerdaMachine
 from vks.runtime.clock import Clock
 from vks.runtime.clusters import ClusterSet, RemoteCluster
 from vks.runtime.result import DONE, Result, Waiting
+from vks.verda.accounts import Accounts
 from vks.verda.errors import CloudError
+from vks.verda.failures import after
 
 FIELD_MANAGER = "vks-cloudcontroller"
 _SEPARATOR = "/"

@@ -8,7 +8,6 @@ from vks.kube.client import Client
 from vks.kube.objects import Key
 from vks.provider.cloudcontroller.cluster_reconciler import ClusterFollower
 from vks.provider.cloudcontroller.node_reconciler import NodeReconciler, node_key
-from vks.provider.clouds import Accounts
 from vks.provider.verdamachine.reconciler import Stores
 from vks.resources.clusterapi import Cluster
 from vks.resources.contract import CLUSTER_NAME_LABEL
@@ -20,6 +19,7 @@ from vks.runtime.controller import Controller
 from vks.runtime.informer import Change
 from vks.runtime.manager import Manager
 from vks.runtime.watches import Watch
+from vks.verda.accounts import Accounts
 
 WORKERS = 10
 

@@ -11,25 +11,17 @@ import structlog
 
 from vks.kube.apply import Applier
 from vks.kube.client import Client
+from vks.kube.conditions import ConditionSet
 from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.finalizers import remove_finalizer
 from vks.kube.objects import Key
-from vks.provider.clouds import Accounts
-from vks.provider.conditions import CLUSTER_CONDITIONS, DELETING, ConditionSet
+from vks.provider.conditions import CLUSTER_CONDITIONS, DELETING
 from vks.provider.ownership import CLUSTER_FINALIZER, claim
 from vks.provider.verdacluster.delete import delete_all
 from vks.provider.verdacluster.loadbalancer import API_PORT, ensure_load_balancer
-from vks.provider.verdacluster.network import ensure_network
 from vks.provider.verdacluster.scope import Scope
 from vks.provider.verdacluster.servergroups import ensure_server_groups
-from vks.provider.verdacluster.status import (
-    Failure,
-    Outcome,
-    decide_status,
-    endpoint_of,
-    reason_of,
-    status_body,
-)
+from vks.provider.verdacluster.status import Outcome, decide_status, endpoint_of, status_body
 from vks.resources.clusterapi import Cluster
 from vks.resources.contract import (
     CLUSTER_GROUP,
@@ -44,13 +36,14 @@ from vks.resources.verdamachine import VerdaMachine
 from vks.runtime.clock import Clock
 from vks.runtime.result import DONE, Result, Waiting
 from vks.runtime.store import Store
-from vks.verda.errors import CloudError, RateLimited
+from vks.verda.accounts import Accounts
+from vks.verda.clusternetwork import Wanted, ensure_network
+from vks.verda.errors import CloudError
+from vks.verda.failures import Failure, after, reason_of
 
 FIELD_MANAGER = "vks-verdacluster"
 #: How often a provisioned cluster is compared with the cloud although nothing happened, seconds.
 VERIFY = 600.0
-#: Seconds after a failed call to the cloud (which has been retried by then).
-RETRY = 1.0
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -111,7 +104,7 @@ class ClusterReconciler:
             conditions.set(READY, False, waiting.reason, waiting.message)
             return await self._publish(cluster, cluster.status, conditions, Result(waiting.poll))
         network, groups, balancer = await asyncio.gather(
-            _outcome(ensure_network(scope)),
+            _outcome(ensure_network(scope.account.cloud.network, _network(scope))),
             _outcome(ensure_server_groups(scope)),
             _outcome(ensure_load_balancer(scope)),
         )
@@ -123,7 +116,7 @@ class ClusterReconciler:
                 cluster.metadata.generation,
                 self._clock.monotonic(),
             )
-        result = after(outcome.failures)
+        result = after(outcome.failures) if outcome.failures else Result(VERIFY)
         return await self._publish(cluster, status, conditions, result)
 
     async def _delete(
@@ -202,19 +195,9 @@ async def _outcome(phase: Awaitable[T]) -> T | Failure:
         return failure
 
 
-def after(failures: list[Failure]) -> Result:
-    """When to look again. After a failure of the cloud that is a second, or later when the cloud
-    says so."""
-    if not failures:
-        return Result(VERIFY)
-    for failure in failures:
-        if isinstance(failure, RateLimited):
-            return Result(failure.retry_after)
-    errors = [failure for failure in failures if isinstance(failure, CloudError)]
-    polls = [f.poll for f in failures if isinstance(f, Waiting) and f.poll is not None]
-    if errors:
-        return Result(min([RETRY, *polls]))
-    return Result(min(polls)) if polls else DONE
+def _network(scope: Scope) -> Wanted:
+    network = scope.cluster.spec.network
+    return Wanted(scope.owner, scope.name, network.network_id, network.cidr, scope.pod_cidrs)
 
 
 def _paused(cluster: VerdaCluster, owner: Cluster | None) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vks.provider.clouds import Account
 from vks.provider.ownership import owner_id
 from vks.resources.clusterapi import Cluster
 from vks.resources.verdacluster import VerdaCluster
+from vks.verda.accounts import Account
 
 
 class Scope(NamedTuple):

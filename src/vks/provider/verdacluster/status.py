@@ -6,12 +6,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from vks.kube.conditions import conditions_body
+from vks.kube.conditions import ConditionSet, conditions_body
 from vks.provider.conditions import (
     LOAD_BALANCER_READY,
     NETWORK_READY,
     SERVER_GROUPS_READY,
-    ConditionSet,
 )
 from vks.resources.contract import READY
 from vks.resources.fields import Endpoint
@@ -25,10 +24,9 @@ from vks.resources.verdacluster import (
 )
 from vks.runtime.result import Waiting
 from vks.verda.errors import CloudError
+from vks.verda.failures import Failure, reason_of
 
 T = TypeVar("T")
-Failure = CloudError | Waiting
-
 PHASES = (NETWORK_READY, SERVER_GROUPS_READY, LOAD_BALANCER_READY)
 
 
@@ -43,13 +41,6 @@ class Outcome(msgspec.Struct, frozen=True):
     def failures(self) -> list[Failure]:
         parts = (self.network, self.server_groups, self.load_balancer)
         return [part for part in parts if isinstance(part, CloudError | Waiting)]
-
-
-def reason_of(failure: Failure) -> tuple[str, str]:
-    """Reason and message of a condition."""
-    if isinstance(failure, CloudError):
-        return failure.code, failure.message
-    return failure.reason, failure.message
 
 
 def decide_status(

@@ -11,7 +11,6 @@ import msgspec
 
 from vks.kube.client import Client
 from vks.kube.errors import NotFound as ObjectNotFound
-from vks.provider.clouds import Account
 from vks.provider.conditions import BOOTSTRAP_DATA_READY, LOAD_BALANCER_READY, SERVER_READY
 from vks.provider.verdacluster.loadbalancer import API_PORT
 from vks.provider.verdamachine.observation import (
@@ -25,6 +24,7 @@ from vks.provider.verdamachine.observation import (
 from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.core import Secret
 from vks.runtime.result import ReconcileError
+from vks.verda.accounts import Account
 from vks.verda.compute import MAX_USER_DATA, ServerRequest
 from vks.verda.errors import NotFound
 from vks.verda.network import PortRequest

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from vks.kube.objects import Condition, find_condition
-from vks.provider.clouds import Account
 from vks.provider.conditions import DELETING
 from vks.provider.ownership import owner_id
 from vks.provider.verdacluster.loadbalancer import API_PORT
@@ -13,6 +12,7 @@ from vks.resources.contract import CONTROL_PLANE_LABEL
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
 from vks.runtime.result import Waiting
+from vks.verda.accounts import Account
 from vks.verda.errors import Conflict
 from vks.verda.loadbalancer import Member
 

@@ -9,14 +9,12 @@ import structlog
 
 from vks.kube.apply import Applier
 from vks.kube.client import Client
+from vks.kube.conditions import ConditionSet
 from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.finalizers import remove_finalizer
 from vks.kube.objects import Key
-from vks.provider.clouds import Accounts
-from vks.provider.conditions import DELETING, MACHINE_CONDITIONS, SERVER_READY, ConditionSet
+from vks.provider.conditions import DELETING, MACHINE_CONDITIONS, SERVER_READY
 from vks.provider.ownership import MACHINE_FINALIZER, claim
-from vks.provider.verdacluster.reconciler import after
-from vks.provider.verdacluster.status import reason_of
 from vks.provider.verdamachine.act import Blocked, act
 from vks.provider.verdamachine.decide import NODE_STARTUP_TIMEOUT, decide
 from vks.provider.verdamachine.delete import delete_all
@@ -36,7 +34,9 @@ from vks.runtime.clock import Clock
 from vks.runtime.events import Recorder
 from vks.runtime.result import DONE, Result, Waiting
 from vks.runtime.store import Store
+from vks.verda.accounts import Accounts
 from vks.verda.errors import CloudError
+from vks.verda.failures import after, reason_of
 
 FIELD_MANAGER = "vks-verdamachine"
 #: A machine's life has fewer steps than this; more would be a decision that does not converge.

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from vks.kube.conditions import conditions_body
+from vks.kube.conditions import ConditionSet, conditions_body
 from vks.kube.objects import find_condition
 from vks.provider.conditions import (
     BOOTSTRAP_DATA_READY,
@@ -15,7 +15,6 @@ from vks.provider.conditions import (
     NODE_REGISTERED,
     PORT_READY,
     SERVER_READY,
-    ConditionSet,
 )
 from vks.provider.verdamachine.decide import provider_id
 from vks.provider.verdamachine.observation import Done, Observation, Wait

@@ -7,16 +7,16 @@ from typing import Any
 from vks.kube.apply import Applier
 from vks.kube.client import Client
 from vks.kube.objects import Key
-from vks.provider.clouds import Account, Accounts
-from vks.provider.verdacluster.reconciler import after
 from vks.provider.verdamachine.reconciler import Stores
 from vks.resources.contract import CLUSTER_GROUP, CLUSTER_NAME_LABEL
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachineTemplate
 from vks.runtime.result import DONE, Result, Waiting
 from vks.runtime.store import Store
+from vks.verda.accounts import Account, Accounts
 from vks.verda.compute import Flavor
 from vks.verda.errors import CloudError
+from vks.verda.failures import after
 
 FIELD_MANAGER = "vks-verdamachinetemplate"
 #: Seconds after which a missing flavor or cluster is looked for again.

@@ -1,14 +1,17 @@
-"""Phase: the network that the cluster's servers are attached to, and its security group."""
+"""The network that a cluster's servers are attached to, and its security group."""
 
 from __future__ import annotations
 
-from vks.provider.verdacluster.scope import Scope
+from typing import NamedTuple
+
 from vks.resources.verdacluster import NetworkStatus
 from vks.runtime.result import Waiting
-from vks.verda.errors import NotFound
+from vks.verda.errors import Conflict, NotFound
 from vks.verda.network import NetworkClient, Rule, Subnet
 
 API_PORT = 6443
+#: Seconds until a network in use is tried again.
+POLL = 0.5
 _ROUTER_PORTS = (
     "network:router_interface",
     "network:ha_router_replicated_interface",
@@ -16,17 +19,26 @@ _ROUTER_PORTS = (
 )
 
 
-async def ensure_network(scope: Scope) -> NetworkStatus:
-    """Use the network that the spec names, or make one of the cluster's own. Raises Waiting for a
-    network that cannot be used."""
-    wanted = scope.cluster.spec.network
-    client = scope.account.cloud.network
-    group_id = await _ensure_security_group(scope)
+class Wanted(NamedTuple):
+    """`network_id` is an existing network to use; without it the owner gets one of its own, with
+    `cidr` or a range of the subnet pool. `name` is for people."""
+
+    owner: str
+    name: str
+    network_id: str | None
+    cidr: str | None
+    pod_cidrs: tuple[str, ...]
+
+
+async def ensure_network(client: NetworkClient, wanted: Wanted) -> NetworkStatus:
+    """Use the network that is named, or make one. Raises CloudError, and Waiting for a network
+    that cannot be used."""
+    group_id = await _ensure_security_group(client, wanted)
     if wanted.network_id:
         return await _existing(client, wanted.network_id, wanted.cidr, group_id)
-    network = await client.create_network(scope.owner, scope.name)
-    subnet = await client.create_subnet(scope.owner, scope.name, network.id, wanted.cidr)
-    router = await client.create_router(scope.owner, scope.name)
+    network = await client.create_network(wanted.owner, wanted.name)
+    subnet = await client.create_subnet(wanted.owner, wanted.name, network.id, wanted.cidr)
+    router = await client.create_router(wanted.owner, wanted.name)
     if not await _is_plugged(client, router.id, subnet.id):
         await client.add_router_interface(router.id, subnet.id)
     return NetworkStatus(
@@ -55,10 +67,9 @@ def choose_subnet(subnets: list[Subnet], cidr: str | None) -> Subnet | None:
     return min(fitting, key=lambda subnet: subnet.id, default=None)
 
 
-async def _ensure_security_group(scope: Scope) -> str:
-    client = scope.account.cloud.network
-    group = await client.create_security_group(scope.owner, scope.name)
-    for rule in security_rules(group.id, scope.pod_cidrs):
+async def _ensure_security_group(client: NetworkClient, wanted: Wanted) -> str:
+    group = await client.create_security_group(wanted.owner, wanted.name)
+    for rule in security_rules(group.id, wanted.pod_cidrs):
         if not group.allows(rule):
             await client.allow(group.id, rule)
     return group.id
@@ -100,3 +111,30 @@ async def _router_of(client: NetworkClient, network_id: str, subnet_id: str) -> 
 async def _is_plugged(client: NetworkClient, router_id: str, subnet_id: str) -> bool:
     ports = await client.ports(device_id=router_id)
     return any(ip.subnet_id == subnet_id for port in ports for ip in port.fixed_ips)
+
+
+async def delete_network(client: NetworkClient, owner: str) -> None:
+    """The end of all that was made for the owner. Raises CloudError, and Waiting while it is in
+    use."""
+    try:
+        await _delete_owned(client, owner)
+    except Conflict as error:
+        raise Waiting("NetworkInUse", error.message, POLL) from error
+
+
+async def _delete_owned(client: NetworkClient, owner: str) -> None:
+    for router in await client.routers_of(owner):
+        if router.routes:
+            await client.remove_routes(router.id, router.routes)
+        await _unplug(client, router.id)
+        await client.delete_router(router.id)
+    for network in await client.networks_of(owner):
+        await client.delete_network(network.id)  # with its subnets
+    for group in await client.security_groups_of(owner):
+        await client.delete_security_group(group.id)
+
+
+async def _unplug(client: NetworkClient, router_id: str) -> None:
+    for port in await client.ports(device_id=router_id):
+        for subnet_id in {ip.subnet_id for ip in port.fixed_ips}:
+            await client.remove_router_interface(router_id, subnet_id)

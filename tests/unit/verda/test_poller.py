@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from vks.kube.objects import Key
-from vks.provider.poller import FAST, PATIENT, SLOW, ServerPoller
 from vks.verda.compute import Server
 from vks.verda.errors import RateLimited, Unavailable
+from vks.verda.poller import FAST, PATIENT, SLOW, ServerPoller
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
 KEY = Key("p-test", "m")

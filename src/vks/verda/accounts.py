@@ -8,22 +8,22 @@ import binascii
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 import structlog
 
 from vks.kube.client import Client
 from vks.kube.errors import NotFound as ObjectNotFound
-from vks.kube.objects import Key
-from vks.provider.catalogue import Catalogue
-from vks.provider.poller import ServerPoller
+from vks.kube.objects import Key, ObjectMeta
 from vks.resources.core import Secret
-from vks.resources.verdacluster import VerdaCluster
+from vks.resources.fields import LocalReference
 from vks.runtime.clock import Clock
 from vks.runtime.result import Waiting
+from vks.verda.catalogue import Catalogue
 from vks.verda.cloud import Cloud
 from vks.verda.credentials import CloudConfig, InvalidCredentialsError
+from vks.verda.poller import ServerPoller
 from vks.verda.transport import thread_pool
 
 SECRET_KEY = "clouds.yaml"  # noqa: S105 (the key's name)
@@ -31,6 +31,20 @@ SECRET_KEY = "clouds.yaml"  # noqa: S105 (the key's name)
 TRUSTED = 60.0
 
 log = structlog.get_logger(__name__)
+
+
+class _Spec(Protocol):
+    @property
+    def identity_ref(self) -> LocalReference: ...
+
+
+class Holder(Protocol):
+    """An object whose spec names the Secret with its credential: `identityRef`."""
+
+    @property
+    def metadata(self) -> ObjectMeta: ...
+    @property
+    def spec(self) -> _Spec: ...
 
 
 class Account(NamedTuple):
@@ -47,8 +61,8 @@ class _Known(NamedTuple):
 
 
 class Accounts:
-    """Opens the account that a VerdaCluster's identityRef names. Accounts are shared by clusters
-    with the same credential. `notify` gets the keys of machines whose servers changed."""
+    """Opens the account that a cluster's identityRef names. Accounts are shared by clusters with
+    the same credential. `notify` gets the keys of machines whose servers changed."""
 
     def __init__(self, client: Client, notify: Callable[[Key], None], clock: Clock) -> None:
         self._client = client
@@ -60,7 +74,7 @@ class Accounts:
         self._threads: ThreadPoolExecutor = thread_pool()
         self._closed = False
 
-    async def of(self, cluster: VerdaCluster) -> Account:
+    async def of(self, cluster: Holder) -> Account:
         """The account of a cluster. Raises Waiting when the credential is missing or unusable."""
         if self._closed:
             raise Waiting("ShuttingDown", "the process is ending", poll=1.0)

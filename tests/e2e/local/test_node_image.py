@@ -90,6 +90,7 @@ def server(image: NodeImage, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     name, pool = f"vksimg-{os.getpid()}", Pool(CACHE)
     lxc = tmp_path_factory.mktemp("lxc")
     server = Server(name, str(uuid.uuid4()), pool.instance(name) / "cp1", lxc)
+    pool.claim(name)
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
         # kubeadm and kubelet want a default route; nobody needs to answer there.
@@ -112,9 +113,8 @@ def server(image: NodeImage, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         stop = ["nsenter", f"--net=/run/netns/{name}", "lxc-stop", "-P", str(lxc), "-n", name]
         subprocess.run([*stop, "-k"], capture_output=True)
         subprocess.run(["ip", "netns", "del", name], check=True)
-        pool.delete(server.disk)
-        if server.disk.parent.exists():
-            server.disk.parent.rmdir()
+        pool.release(name)
+        pool.unmount_if_unused()
 
 
 def write_config_drive(server: Server, image: NodeImage) -> None:

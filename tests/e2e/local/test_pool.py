@@ -63,11 +63,15 @@ def test_a_disk_goes_with_the_subvolumes_that_were_made_inside_it(pool: Pool) ->
     pool.delete(disk)
 
 
-def test_the_pool_stays_mounted_while_an_instance_has_disks(pool: Pool) -> None:
-    disk = pool.instance("tokyo") / "server"
-    pool.create(disk)
+def test_the_pool_stays_mounted_while_an_instance_claims_it(pool: Pool) -> None:
+    pool.claim("tokyo")
+    pool.claim("osaka")
+    pool.create(pool.instance("tokyo") / "server")
+    assert pool.instances_in_use() == ["osaka", "tokyo"]
+    pool.release("osaka")
     assert pool.unmount_if_unused() is False
-    pool.delete(disk)
+    pool.release("tokyo")
+    pool.release("tokyo")
     assert pool.unmount_if_unused() is True
     assert not pool.mounted()
 

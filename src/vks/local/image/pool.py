@@ -67,17 +67,24 @@ class Pool:
     def mount(self) -> None:
         """Make the pool if there is none and mount it; does nothing when it is mounted."""
         with self.locked():
-            if self.mounted():
-                return
-            if not self.file.exists():
-                self._make()
-            self.root.mkdir(parents=True, exist_ok=True)
-            _run("mount", "-t", "btrfs", "-o", MOUNT_OPTIONS, str(self.file), str(self.root))
-            for directory in (self.bases, self.images, self.root / "instances"):
-                directory.mkdir(exist_ok=True)
+            self._mount()
+
+    def claim(self, name: str) -> None:
+        """Mount the pool and keep it mounted for an instance, until `release`."""
+        with self.locked():
+            self._mount()
+            self.instance(name).mkdir(exist_ok=True)
+
+    def release(self, name: str) -> None:
+        """Delete the instance's disks and its claim; one that is gone already is no error."""
+        if not self.mounted() or not self.instance(name).exists():
+            return
+        for disk in sorted(self.instance(name).iterdir()):
+            self.delete(disk)
+        self.instance(name).rmdir()
 
     def unmount_if_unused(self) -> bool:
-        """Unmount unless an instance has disks in it or something has files open there.
+        """Unmount unless an instance claims it or something has files open there.
 
         Returns whether it is unmounted now.
         """
@@ -92,11 +99,9 @@ class Pool:
             return done.returncode == 0
 
     def instances_in_use(self) -> list[str]:
-        """Names of the instances that have at least one disk in the pool."""
+        """Names of the instances that claim the pool or have disks in it."""
         directory = self.root / "instances"
-        if not directory.is_dir():
-            return []
-        return sorted(path.name for path in directory.iterdir() if any(path.iterdir()))
+        return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
 
     def snapshot(self, source: Path, target: Path, *, read_only: bool = False) -> None:
         """Make `target` a copy-on-write copy of the subvolume `source`."""
@@ -138,6 +143,16 @@ class Pool:
         with (self.cache / f".{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+    def _mount(self) -> None:
+        if self.mounted():
+            return
+        if not self.file.exists():
+            self._make()
+        self.root.mkdir(parents=True, exist_ok=True)
+        _run("mount", "-t", "btrfs", "-o", MOUNT_OPTIONS, str(self.file), str(self.root))
+        for directory in (self.bases, self.images, self.root / "instances"):
+            directory.mkdir(exist_ok=True)
 
     def _make(self) -> None:
         size = min(POOL_BYTES, int(shutil.disk_usage(self.cache).free * POOL_PART_OF_FREE_SPACE))

@@ -48,7 +48,10 @@ def up(instance: Instance, progress: Progress, servers: ServerKind = "lxc") -> N
     """Brings the region up. Raises RegionError, and what assets and image raise."""
     with exclusively(instance):
         assets = ensure_assets(instance.cache, progress)
-        image = ensure_image(instance.cache, assets, progress) if servers == "lxc" else None
+        image = None
+        if servers == "lxc":
+            Pool(instance.cache).claim(instance.name)
+            image = ensure_image(instance.cache, assets, progress)
         layout = Layout(instance)
         host.prepare(instance.home)
         asyncio.run(Fabric(instance).create())
@@ -210,13 +213,8 @@ async def _sweep(instance: Instance) -> None:
 def _purge(instance: Instance) -> None:
     asyncio.run(Fabric(instance).destroy())
     pool = Pool(instance.cache)
-    if pool.mounted():
-        disks = pool.instance(instance.name)
-        for disk in sorted(disks.iterdir()) if disks.exists() else ():
-            pool.delete(disk)
-        if disks.exists():
-            disks.rmdir()
-        pool.unmount_if_unused()
+    pool.release(instance.name)
+    pool.unmount_if_unused()
     host.release(instance.home)
     shutil.rmtree(instance.home)
 

@@ -31,6 +31,12 @@ demo: venv ## Start the local region and create a first cluster in it
 	$(BIN)/vks up
 	$(BIN)/vks demo
 
+.PHONY: test
+test: lint ## Every test, from unit to end-to-end on real servers
+	$(BIN)/vks doctor --install
+	$(BIN)/vks build
+	$(BIN)/pytest tests/unit tests/property tests/api tests/apiserver tests/cloud tests/local tests/e2e
+
 .PHONY: lock
 lock: ## Pin the Python dependencies again
 	$(COMPILE) --upgrade requirements/dev.in -o requirements/dev.txt

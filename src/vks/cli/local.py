@@ -75,6 +75,24 @@ def up(name: str, servers: Literal["lxc", "records"]) -> None:
 
 @click.command()
 @name_option
+def build(name: str) -> None:
+    """Obtain the upstream programs and build the node image; start nothing.
+
+    `vks up` does it by itself: this is for having it done before.
+    """
+    _need_root()
+    from vks.local.assets.ensure import ensure_assets
+    from vks.local.image import Pool, ensure_image
+    from vks.local.progress import terminal_progress
+
+    progress, cache = terminal_progress(), instance_named(name).cache
+    with _explained():
+        ensure_image(cache, ensure_assets(cache, progress), progress)
+        Pool(cache).unmount_if_unused()
+
+
+@click.command()
+@name_option
 @click.option("--purge", is_flag=True, help="Remove servers, namespaces and files too.")
 def down(name: str, purge: bool) -> None:
     """Stop the local region. Built programs and images stay in the cache."""

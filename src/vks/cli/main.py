@@ -19,6 +19,7 @@ COMMANDS = {
     "down": ("vks.cli.local", "Stop the local region."),
     "status": ("vks.cli.local", "Programs, endpoints and credential files of the local region."),
     "logs": ("vks.cli.local", "Show the log of a program of the local region."),
+    "build": ("vks.cli.local", "Obtain upstream programs and build the node image, start nothing."),
     "doctor": ("vks.cli.local", "Say what this machine lacks for a local region."),
 }
 

@@ -41,6 +41,26 @@ def _explained() -> Iterator[None]:
         raise CliError(str(error), FAILED) from error
 
 
+def _pinned(
+    _context: click.Context, _option: click.Parameter, versions: tuple[str, ...]
+) -> tuple[str, ...]:
+    from vks.local.assets import kubernetes_projects
+
+    known = kubernetes_projects()
+    if unknown := sorted({*versions} - known.keys()):
+        raise click.BadParameter(f"{', '.join(unknown)}; there are: {', '.join(sorted(known))}")
+    return versions
+
+
+kubernetes_option = click.option(
+    "--kubernetes",
+    multiple=True,
+    metavar="VERSION",
+    callback=_pinned,
+    help="A release to offer beside the newest; repeatable. Built the first time (8 minutes).",
+)
+
+
 def _need_root() -> None:
     if os.geteuid() != 0:
         raise CliError("a local region needs root; try `sudo vks …`", FAILED)
@@ -55,7 +75,8 @@ def _need_root() -> None:
     show_default=True,
     help="What a server is: a system container, or only a record (to try the cloud's API).",
 )
-def up(name: str, servers: Literal["lxc", "records"]) -> None:
+@kubernetes_option
+def up(name: str, servers: Literal["lxc", "records"], kubernetes: tuple[str, ...]) -> None:
     """Start the local region; quick when it runs already."""
     _need_root()
     from vks.local.doctor import lacking
@@ -70,24 +91,28 @@ def up(name: str, servers: Literal["lxc", "records"]) -> None:
             tuple(f"{finding.subject}: {finding.fix}" for finding in missing),
         )
     with _explained():
-        region.up(instance, terminal_progress(), servers)
+        region.up(instance, terminal_progress(), servers, kubernetes)
 
 
 @click.command()
 @name_option
-def build(name: str) -> None:
-    """Obtain the upstream programs and build the node image; start nothing.
+@kubernetes_option
+def build(name: str, kubernetes: tuple[str, ...]) -> None:
+    """Obtain the upstream programs and build the node images; start nothing.
 
     `vks up` does it by itself: this is for having it done before.
     """
     _need_root()
     from vks.local.assets.ensure import ensure_assets
-    from vks.local.image import Pool, ensure_image
+    from vks.local.image import Pool
+    from vks.local.platform.region import node_images
     from vks.local.progress import terminal_progress
 
     progress, cache = terminal_progress(), instance_named(name).cache
     with _explained():
-        ensure_image(cache, ensure_assets(cache, progress), progress)
+        assets = ensure_assets(cache, progress)
+        versions = [assets.versions.kubernetes, *kubernetes]
+        node_images(cache, assets, list(dict.fromkeys(versions)), progress)
         Pool(cache).unmount_if_unused()
 
 

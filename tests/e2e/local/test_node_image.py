@@ -60,7 +60,7 @@ def assets() -> Assets:
 
 @pytest.fixture(scope="module")
 def image(assets: Assets) -> NodeImage:
-    return ensure_image(CACHE, assets, terminal_progress())
+    return ensure_image(CACHE, assets.release, terminal_progress())
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,21 @@ from vks.local.assets.versions import Versions
 
 
 @dataclass(frozen=True)
+class Release:
+    """What nodes of one Kubernetes release consist of, ready to be put into a node image."""
+
+    #: With its leading `v`.
+    version: str
+    #: Key of the programs; the same key means the same programs.
+    digest: str
+    #: kube-apiserver, kube-controller-manager, kube-scheduler, kube-proxy, kubeadm, kubelet,
+    #: kubectl, etcd, etcdctl, etcdutl and coredns.
+    bin: Path
+    #: Container images of the release, as its `kubeadm config images list` prints them.
+    container_images: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Assets:
     """Upstream programs of the pinned versions, ready to run."""
 
@@ -27,3 +42,8 @@ class Assets:
     manifests: Path
     #: Container images of this Kubernetes version, as `kubeadm config images list` prints them.
     container_images: tuple[str, ...]
+
+    @property
+    def release(self) -> Release:
+        """The Kubernetes release that the region itself runs on."""
+        return Release(self.versions.kubernetes, self.digest, self.bin, self.container_images)

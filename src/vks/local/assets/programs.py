@@ -13,6 +13,16 @@ from vks.local.assets.versions import Versions
 BUILD_ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false"}
 BUILD_FLAGS = ("-trimpath",)
 
+KUBERNETES_PROGRAMS = (
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kubectl",
+    "kubeadm",
+    "kubelet",
+    "kube-scheduler",
+    "kube-proxy",
+)
+
 
 @dataclass(frozen=True)
 class Program:
@@ -32,13 +42,23 @@ class Program:
 
 def programs(versions: Versions) -> tuple[Program, ...]:
     """All programs at `versions`, those that others wait for first."""
-    return (*_etcd(versions), *_kubernetes(versions), *_cluster_api(versions), _coredns(versions))
+    kubernetes = _kubernetes(versions.kubernetes, "kubernetes", KUBERNETES_PROGRAMS)
+    return (*_etcd(versions), *kubernetes, *_cluster_api(versions), _coredns(versions))
+
+
+def node_programs(version: str, project: str) -> tuple[Program, ...]:
+    """The programs of another Kubernetes release that differ on its nodes; kubectl, etcd and
+    CoreDNS do for releases next to theirs."""
+    names = tuple(name for name in KUBERNETES_PROGRAMS if name != "kubectl")
+    return tuple(_kubernetes(version, project, names))
 
 
 def assets_digest(upstream: Path, wanted: Iterable[Program]) -> str:
-    """The key of the pinned modules and of how they are built."""
+    """The key of the modules that pin the programs and of how they are built."""
+    wanted = tuple(wanted)
+    projects = {program.project for program in wanted}
     total = hashlib.sha256()
-    for path in sorted(upstream.glob("*/go.*")):
+    for path in sorted(p for p in upstream.glob("*/go.*") if p.parent.name in projects):
         total.update(f"{path.parent.name}/{path.name}".encode())
         total.update(path.read_bytes())
     for program in wanted:
@@ -52,8 +72,7 @@ def _etcd(versions: Versions) -> Iterable[Program]:
         yield Program(tool, "etcd", f"go.etcd.io/etcd/{tool}/v3", versions.etcd, ("version",))
 
 
-def _kubernetes(versions: Versions) -> Iterable[Program]:
-    version = versions.kubernetes
+def _kubernetes(version: str, project: str, names: Iterable[str]) -> Iterable[Program]:
     major, minor, _ = version.removeprefix("v").split(".", 2)
     stamps = {
         "k8s.io/component-base/version.gitVersion": version,
@@ -63,18 +82,10 @@ def _kubernetes(versions: Versions) -> Iterable[Program]:
     }
     flags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in stamps.items())])
     arguments = {"kubectl": ("version", "--client"), "kubeadm": ("version", "-o", "short")}
-    for name in (
-        "kube-apiserver",
-        "kube-controller-manager",
-        "kubectl",
-        "kubeadm",
-        "kubelet",
-        "kube-scheduler",
-        "kube-proxy",
-    ):
+    for name in names:
         yield Program(
             name,
-            "kubernetes",
+            project,
             f"k8s.io/kubernetes/cmd/{name}",
             version,
             arguments.get(name, ("--version",)),

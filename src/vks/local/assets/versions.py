@@ -22,6 +22,17 @@ class Versions:
     coredns: str
 
 
+def kubernetes_projects() -> dict[str, str]:
+    """The directory below `upstream/` of every Kubernetes release that nodes can be made of.
+
+    `kubernetes` is the one that a region runs on itself; the others are built when asked for.
+    """
+    return {
+        required_version(path.read_text(), "k8s.io/kubernetes"): path.parent.name
+        for path in sorted(upstream_directory().glob("kubernetes*/go.mod"))
+    }
+
+
 def upstream_directory() -> Path:
     """The directory with one Go module per upstream project.
 

@@ -11,15 +11,16 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vks.local.assets.model import Assets
+from vks.local.assets.model import Release
 from vks.local.image import recipe, rootfs
 from vks.local.image.containers import (
     kubernetes_images,
+    neighbour_images,
     pause_image,
     vks_images,
     write_archive,
@@ -42,15 +43,20 @@ class NodeImage:
     kubernetes_version: str
 
 
-def ensure_image(cache: Path, assets: Assets, progress: Progress) -> NodeImage:
-    """Mount the pool and return the image for `assets` on this machine, built if need be.
+def ensure_image(
+    cache: Path, release: Release, progress: Progress, neighbours: Sequence[Release] = ()
+) -> NodeImage:
+    """Mount the pool and return the image for `release` on this machine, built if need be.
 
-    Takes about two minutes the first time. Concurrent callers wait for the one that builds.
-    Raises CommandError (a tool failed) or PoolError.
+    `neighbours` are the other releases of the region: while a cluster goes from one to another,
+    a node is asked to run some of their containers. Takes about two minutes the first time.
+    Concurrent callers wait for the one that builds. Raises CommandError (a tool failed) or
+    PoolError.
     """
     pool = Pool(cache)
     pool.mount()
-    build = _Build(pool, assets, recipe.Facts.of_this_machine(), progress)
+    facts = recipe.Facts.of_this_machine()
+    build = _Build(pool, release, tuple(neighbours), facts, progress)
     image = build.result()
     if not image.path.exists():
         with pool.locked("image"):
@@ -87,7 +93,8 @@ def _mark(pool: Pool, digest: str) -> Path:
 @dataclass(frozen=True)
 class _Build:
     pool: Pool
-    assets: Assets
+    release: Release
+    neighbours: tuple[Release, ...]
     facts: recipe.Facts
     progress: Progress
 
@@ -96,13 +103,14 @@ class _Build:
             (
                 self._base_key(),
                 self._layer_key(),
-                self.assets.digest,
+                self.release.digest,
+                *(neighbour.digest for neighbour in self.neighbours),
                 recipe.source_digest("containers", "build"),
                 repr(self.facts),
                 *(step.script for step in self._steps()),
             )
         )
-        return NodeImage(key, self.pool.images / key, self.assets.versions.kubernetes)
+        return NodeImage(key, self.pool.images / key, self.release.version)
 
     def make(self) -> None:
         base = self._ensure_base()
@@ -110,12 +118,12 @@ class _Build:
         image = self.result()
         with self._payload(layer) as payload, self._scratch(self.pool.images, base) as tree:
             steps = self._steps()
-            with self.progress.step("Preparing the node image") as step:
+            with self.progress.step(f"Preparing the node image {self.release.version}") as step:
                 for number, recipe_step in enumerate(steps):
                     step.advance(number, len(steps))
                     variables = {
                         **dict(self.facts.assignments),
-                        "VKS_PAUSE_IMAGE": pause_image(self.assets.container_images),
+                        "VKS_PAUSE_IMAGE": pause_image(self.release.container_images),
                     }
                     rootfs.run_step(tree, recipe_step, variables, payload, step, self._log)
             self.pool.snapshot(tree, image.path, read_only=True)
@@ -163,7 +171,7 @@ class _Build:
         with tempfile.TemporaryDirectory(dir=self.pool.cache, prefix="payload-") as name:
             payload = Path(name)
             with self.progress.step("Writing the container images") as step:
-                write_payload(payload, self.assets, layer)
+                write_payload(payload, self.release, layer, self.neighbours)
                 step.detail("written")
             yield payload
 
@@ -183,10 +191,16 @@ class _Build:
             self.pool.delete(tree)
 
 
-def write_payload(target: Path, assets: Assets, layer: Path) -> None:
+def write_payload(
+    target: Path, release: Release, layer: Path, neighbours: Sequence[Release] = ()
+) -> None:
     """Put the programs and `images.tar` that the node steps install into `target`."""
     for program in _PROGRAMS:
-        shutil.copy2(assets.bin / program, target / program)
-    images = [*kubernetes_images(assets.container_images, assets.bin), *vks_images(assets.bin)]
+        shutil.copy2(release.bin / program, target / program)
+    images = [
+        *kubernetes_images(release.container_images, release.bin),
+        *(image for other in neighbours for image in neighbour_images(other)),
+        *vks_images(release.bin),
+    ]
     with (target / "images.tar").open("wb") as archive:
         write_archive(archive, layer, images)

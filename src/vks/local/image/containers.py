@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from vks.local.assets.model import Release
+
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -49,6 +51,17 @@ def _kubernetes_image(name: str, programs: Path) -> ContainerImage:
         case "kube-apiserver" | "kube-controller-manager" | "kube-scheduler" | "kube-proxy":
             return ContainerImage(name, {f"usr/local/bin/{component}": programs / component})
     raise ValueError(f"no program is known for the container image {name}")
+
+
+def neighbour_images(release: Release) -> list[ContainerImage]:
+    """What nodes of another release are asked to run of `release` during an upgrade: the
+    add-ons that kubeadm installed, until Cluster API has brought them up to date."""
+    names = [
+        name
+        for name in release.container_images
+        if name.rpartition(":")[0].endswith(("/kube-proxy", "/coredns"))
+    ]
+    return kubernetes_images(names, release.bin)
 
 
 def vks_images(programs: Path) -> list[ContainerImage]:

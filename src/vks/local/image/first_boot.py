@@ -12,13 +12,13 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from vks.local.assets.model import Assets
+from vks.local.assets.model import Release
 from vks.local.image import recipe
 from vks.local.image.build import write_payload
 from vks.local.image.containers import pause_image
 
 
-def first_boot_script(assets: Assets, payload_url: str) -> str:
+def first_boot_script(release: Release, payload_url: str) -> str:
     """A POSIX shell script that installs the node's parts, once; it may run again after a crash.
 
     `payload_url` is where the server finds the file that `pack_payload` wrote.
@@ -33,7 +33,7 @@ def first_boot_script(assets: Assets, payload_url: str) -> str:
         f"apt-get install -q -y --no-install-recommends {' '.join(recipe.packages('node'))}",
         "VKS_PAYLOAD=$(mktemp -d)",
         f'curl -fsSL --retry 5 {shlex.quote(payload_url)} | tar -x -C "$VKS_PAYLOAD"',
-        f"VKS_PAUSE_IMAGE={shlex.quote(pause_image(assets.container_images))}",
+        f"VKS_PAUSE_IMAGE={shlex.quote(pause_image(release.container_images))}",
         recipe.detection(),
     ]
     steps = [f"# --- {step.name}\n{step.script}" for step in recipe.steps(recipe.NODE_STEPS)]
@@ -44,10 +44,10 @@ def first_boot_script(assets: Assets, payload_url: str) -> str:
     return "\n".join((*header, *images_last, *footer)) + "\n"
 
 
-def pack_payload(assets: Assets, base_layer: Path, target: Path) -> None:
+def pack_payload(release: Release, base_layer: Path, target: Path) -> None:
     """Write the tar file for `payload_url`: programs, and images over `base_layer`."""
     with tempfile.TemporaryDirectory(dir=target.parent) as name:
-        write_payload(Path(name), assets, base_layer)
+        write_payload(Path(name), release, base_layer)
         partial = target.with_suffix(".partial")
         with tarfile.open(partial, "w") as payload:
             for path in sorted(Path(name).iterdir()):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import yaml
 
+from vks.local.assets import kubernetes_projects
 from vks.local.image import NodeImage
 from vks.local.platform import files
 from vks.local.platform.layout import Layout
@@ -37,21 +39,31 @@ def passwords(layout: Layout) -> dict[str, str]:
     return made
 
 
+def offered(layout: Layout, own: str, more: Iterable[str]) -> list[str]:
+    """The Kubernetes versions of the region: its own, `more`, and those it offered before:
+    clusters may run them."""
+    before = json.loads(layout.versions.read_text()) if layout.versions.exists() else []
+    kept = kubernetes_projects().keys() & {*before}
+    return [own, *sorted({*kept, *more} - {own})]
+
+
 def write_all(
     layout: Layout,
     ports: dict[str, int],
-    version: str,
-    image: NodeImage | None,
+    images: Mapping[str, NodeImage | None],
     servers: ServerKind,
 ) -> None:
     """Writes the cloud's seed, the service's configuration and the `clouds.yaml` files.
 
-    `version` is the Kubernetes version of `image`, which servers that are records do without.
+    `images` has the Kubernetes versions; servers that are records do without an image.
     """
+    files.write(layout.versions, json.dumps([*images]) + "\n")
     region = layout.instance.name
     secret = passwords(layout)
     identity = f"http://127.0.0.1:{ports['cloud']}/identity/v3"
-    seed = _seed(region, secret, ports, servers) | {"images": [_image(version, image)]}
+    seed = _seed(region, secret, ports, servers) | {
+        "images": [_image(version, image) for version, image in images.items()]
+    }
     files.write(layout.seed, yaml.safe_dump(seed, sort_keys=False))
     people = {
         user: _cloud(identity, region, user, secret[user], project)

@@ -64,6 +64,11 @@ class Layout:
         return self.home / "passwords.json"
 
     @property
+    def versions(self) -> Path:
+        """The Kubernetes versions that the region offers."""
+        return self.home / "kubernetes.json"
+
+    @property
     def clouds_yaml(self) -> Path:
         return self.home / "clouds.yaml"
 

@@ -9,17 +9,17 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
-from vks.local.assets.ensure import ensure_assets
+from vks.local.assets.ensure import ensure_assets, ensure_release
 from vks.local.assets.model import Assets
 from vks.local.fabric import Fabric
 from vks.local.fabric.netns import names as netns_names
-from vks.local.image import Pool, ensure_image
+from vks.local.image import NodeImage, Pool, ensure_image
 from vks.local.instance import Instance
 from vks.local.platform import credentials, files, host, management, services
 from vks.local.platform.control import Connection, ControlError, Request
@@ -44,23 +44,45 @@ class RegionError(RuntimeError):
     """The region cannot be brought to where it should be; the message says what to look at."""
 
 
-def up(instance: Instance, progress: Progress, servers: ServerKind = "lxc") -> None:
-    """Brings the region up. Raises RegionError, and what assets and image raise."""
+def up(
+    instance: Instance,
+    progress: Progress,
+    servers: ServerKind = "lxc",
+    kubernetes: Sequence[str] = (),
+) -> None:
+    """Brings the region up. Raises RegionError, and what assets and image raise.
+
+    It offers its own Kubernetes release, those of `kubernetes`, and what it offered before.
+    """
     with exclusively(instance):
         assets = ensure_assets(instance.cache, progress)
-        image = None
+        layout = Layout(instance)
+        versions = credentials.offered(layout, assets.versions.kubernetes, kubernetes)
+        images: dict[str, NodeImage | None] = dict.fromkeys(versions)
         if servers == "lxc":
             Pool(instance.cache).claim(instance.name)
-            image = ensure_image(instance.cache, assets, progress)
-        layout = Layout(instance)
+            images |= node_images(instance.cache, assets, versions, progress)
         host.prepare(instance.home)
         asyncio.run(Fabric(instance).create())
         ports = instance.ports()
         management.prepare(layout, f"https://127.0.0.1:{ports['management']}")
-        credentials.write_all(layout, ports, assets.versions.kubernetes, image, servers)
+        credentials.write_all(layout, ports, images, servers)
         wanted = plan(layout, assets, ports)
         files.write(layout.plan, msgspec.json.format(msgspec.json.encode(wanted)))
         _start(instance, wanted, progress)
+
+
+def node_images(
+    cache: Path, assets: Assets, versions: Sequence[str], progress: Progress
+) -> dict[str, NodeImage]:
+    """A node image for each Kubernetes version; each knows what the others' clusters run."""
+    releases = [ensure_release(cache, version, assets, progress) for version in versions]
+    return {
+        release.version: ensure_image(
+            cache, release, progress, [other for other in releases if other is not release]
+        )
+        for release in releases
+    }
 
 
 def plan(layout: Layout, assets: Assets, ports: dict[str, int]) -> Plan:

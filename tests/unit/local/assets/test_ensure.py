@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from vks.local.assets import ensure_assets, pinned_versions
+from vks.local.assets import (
+    UpstreamError,
+    ensure_assets,
+    ensure_release,
+    kubernetes_projects,
+    pinned_versions,
+)
 from vks.local.assets.cluster_api import PROVIDERS
-from vks.local.assets.programs import programs
+from vks.local.assets.programs import node_programs, programs
 from vks.local.progress import SilentProgress, Step
 
 KUBECTL = """#!/bin/sh
@@ -114,3 +120,32 @@ def test_a_second_builder_waits_for_the_first(tmp_path: Path, programs_at_hand: 
     waiter.join(5)
     assert not waiter.is_alive()
     assert progress.steps == ["Waiting for another build of the upstream programs"]
+
+
+def test_another_release_brings_its_own_node_programs_and_shares_the_rest(
+    tmp_path: Path, programs_at_hand: Path
+) -> None:
+    cache, progress = tmp_path / "cache", Notes()
+    assets = ensure_assets(cache, progress, directory=programs_at_hand)
+    version, project = next(
+        item for item in kubernetes_projects().items() if item[0] != assets.versions.kubernetes
+    )
+    others = tmp_path / "other" / "bin"
+    others.mkdir(parents=True)
+    for program in node_programs(version, project):
+        script = KUBEADM if program.name == "kubeadm" else "#!/bin/sh\necho {version}\n"
+        (others / program.name).write_text(script.format(version=version))
+        (others / program.name).chmod(0o755)
+    release = ensure_release(cache, version, assets, progress, directory=others)
+    assert progress.steps == []
+    assert (release.bin / "etcd").resolve() == assets.bin / "etcd"
+    assert version in (release.bin / "kubelet").read_text()
+    assert assets.versions.kubernetes in (assets.bin / "kubelet").read_text()
+    assert (cache / "assets/bin").resolve() == assets.bin, "people get the region's own"
+    assert ensure_release(cache, version, assets, progress) == release
+
+
+def test_a_release_that_is_not_pinned_is_refused(tmp_path: Path, programs_at_hand: Path) -> None:
+    assets = ensure_assets(tmp_path / "cache", Notes(), directory=programs_at_hand)
+    with pytest.raises(UpstreamError, match=r"v1\.9\.9 is not pinned; there are: v1"):
+        ensure_release(tmp_path / "cache", "v1.9.9", assets, Notes())

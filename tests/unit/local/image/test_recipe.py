@@ -3,19 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from vks.local.assets import Assets, pinned_versions
+from vks.local.assets import Release, pinned_versions
 from vks.local.image import recipe
 from vks.local.image.first_boot import first_boot_script
 
 
 @pytest.fixture
-def assets() -> Assets:
-    return Assets(
+def release() -> Release:
+    return Release(
+        version=pinned_versions().kubernetes,
         digest="d",
-        versions=pinned_versions(),
         bin=Path("/nowhere"),
-        cluster_api_module=Path("/nowhere"),
-        manifests=Path("/nowhere"),
         container_images=("registry.k8s.io/pause:3.10.2",),
     )
 
@@ -59,8 +57,8 @@ def test_the_key_depends_on_every_part_and_on_where_parts_end() -> None:
     assert len({recipe.digest(p) for p in (["a", "b"], ["ab"], ["b", "a"], ["a", "b", ""])}) == 4
 
 
-def test_the_first_boot_script_runs_the_node_steps_only(assets: Assets) -> None:
-    script = first_boot_script(assets, "http://images.verda/it's.tar")
+def test_the_first_boot_script_runs_the_node_steps_only(release: Release) -> None:
+    script = first_boot_script(release, "http://images.verda/it's.tar")
     subprocess.run(["sh", "-n", "-c", script], check=True, timeout=5)
     for step in recipe.steps(recipe.NODE_STEPS):
         assert step.script in script
@@ -71,9 +69,9 @@ def test_the_first_boot_script_runs_the_node_steps_only(assets: Assets) -> None:
 
 
 def test_the_first_boot_script_loads_images_into_the_containerd_it_configured(
-    assets: Assets,
+    release: Release,
 ) -> None:
-    script = first_boot_script(assets, "http://x/p.tar")
+    script = first_boot_script(release, "http://x/p.tar")
     configured = script.index("/etc/containerd/config.toml <<")
     restarted = script.index("systemctl restart containerd")
     assert configured < restarted < script.index("images import")

@@ -50,5 +50,7 @@ lint: venv ## Format check, lint, types, layers
 	$(BIN)/lint-imports
 
 .PHONY: generate
-generate: venv ## Write the generated files again (CRDs)
+generate: venv ## Write the generated files again (CRDs, clusterctl components, reference pages)
 	$(BIN)/python -m vks.resources.crd config/crd
+	$(BIN)/python -m vks.provider.components config
+	$(BIN)/python -m docs.generate docs/reference

@@ -36,7 +36,8 @@ class ProblemDocument(BaseModel):
     errors: list[FieldProblem] = []
 
 
-_TITLES = {
+#: Every code, its status and its title: codes are part of the API and do not change.
+TITLES = {
     "bad_request": (400, "Malformed request"),
     "unauthenticated": (401, "Not authenticated"),
     "forbidden": (403, "Not allowed"),
@@ -72,7 +73,7 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
     ) -> None:
         super().__init__(detail)
         self.code = code
-        self.status, self.title = _TITLES[code]
+        self.status, self.title = TITLES[code]
         self.detail = detail
         self.errors = list(errors)
         self.headers = headers or {}
@@ -158,7 +159,7 @@ _DOCUMENTED = (400, 401, 403, 404, 409, 412, 413, 422, 429, 503)
 #: The error answers of every route, for the OpenAPI document.
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {
-        "description": next(title for known, title in _TITLES.values() if known == status),
+        "description": next(title for known, title in TITLES.values() if known == status),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
     }
     for status in _DOCUMENTED

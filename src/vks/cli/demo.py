@@ -45,6 +45,7 @@ def demo(name: str) -> None:
         raise CliError("kubectl cannot list the nodes, see above")
     click.echo(f"\nReady after {format_seconds(time.monotonic() - began)}. What to try next:")
     click.echo(f"  export KUBECONFIG={path}    # then: {kubectl} get pods -A")
+    click.echo("  kubectl apply -f examples/hello.yaml    # a web page from three zones")
     click.echo(f"  vks pool scale {CLUSTER} default --count 5")
     click.echo(f"  vks status    vks cluster list    vks cluster delete {CLUSTER}")
 

@@ -183,7 +183,7 @@ def test_user_scripts_start_soon_after_the_server(server: Server) -> None:
 def test_every_image_that_kubeadm_needs_is_there(server: Server, assets: Assets) -> None:
     present = set(server.run("ctr", "-n", "k8s.io", "images", "ls", "-q").split())
     wanted = {*assets.container_images}
-    wanted |= {f"registry.vks.verda/vks/{name}:v1" for name in ("cni", "toolbox")}
+    wanted |= {f"registry.vks.verda/vks/{name}:v1" for name in ("cni", "toolbox", "hello")}
     assert wanted <= present
 
 

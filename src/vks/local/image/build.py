@@ -105,7 +105,7 @@ class _Build:
                 self._layer_key(),
                 self.release.digest,
                 *(neighbour.digest for neighbour in self.neighbours),
-                recipe.source_digest("containers", "build"),
+                recipe.source_digest("containers.py", "build.py", "hello/index.cgi"),
                 repr(self.facts),
                 *(step.script for step in self._steps()),
             )
@@ -140,7 +140,7 @@ class _Build:
 
     def _layer_key(self) -> str:
         return recipe.digest(
-            (recipe.SUITE, *recipe.packages("container"), recipe.source_digest("rootfs"))
+            (recipe.SUITE, *recipe.packages("container"), recipe.source_digest("rootfs.py"))
         )
 
     def _ensure_base(self) -> Path:

@@ -19,6 +19,8 @@ from typing import IO
 from vks.local.assets.model import Release
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_REGISTRY = "registry.vks.verda/vks"
+_HELLO = Path(__file__).parent / "hello" / "index.cgi"
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,16 @@ def neighbour_images(release: Release) -> list[ContainerImage]:
 
 
 def vks_images(programs: Path) -> list[ContainerImage]:
-    """Our own images: what installs the pod network, and tools to look at a cluster with."""
+    """Our own images: what installs the pod network, tools to look at a cluster with, and a web
+    page that says which pod answered, to have something to run where no registry is."""
     return [
+        ContainerImage(f"{_REGISTRY}/cni:v1", {"usr/local/bin/kubectl": programs / "kubectl"}),
+        ContainerImage(f"{_REGISTRY}/toolbox:v1"),
         ContainerImage(
-            "registry.vks.verda/vks/cni:v1", {"usr/local/bin/kubectl": programs / "kubectl"}
+            f"{_REGISTRY}/hello:v1",
+            {"www/cgi-bin/index.cgi": _HELLO},
+            ("httpd", "-f", "-v", "-p", "8080", "-h", "/www"),
         ),
-        ContainerImage("registry.vks.verda/vks/toolbox:v1"),
     ]
 
 

@@ -74,6 +74,6 @@ def digest(parts: Iterable[str]) -> str:
     return total.hexdigest()[:16]
 
 
-def source_digest(*modules: str) -> str:
-    """The key of modules of this package whose code decides about the image's content."""
-    return digest((_HERE / f"{module}.py").read_text() for module in modules)
+def source_digest(*files: str) -> str:
+    """The key of files of this package that decide about the image's content."""
+    return digest((_HERE / file).read_text() for file in files)

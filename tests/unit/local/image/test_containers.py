@@ -48,6 +48,7 @@ def test_our_own_images_have_fixed_names() -> None:
     assert [image.name for image in vks_images(Path("/bin"))] == [
         "registry.vks.verda/vks/cni:v1",
         "registry.vks.verda/vks/toolbox:v1",
+        "registry.vks.verda/vks/hello:v1",
     ]
 
 

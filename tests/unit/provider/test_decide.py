@@ -138,15 +138,24 @@ def test_a_machine_with_a_node_is_done() -> None:
     assert decide(observation(node="m", **server("ACTIVE"))) == Done()
 
 
-def test_a_node_that_does_not_come_is_reported_with_the_console() -> None:
-    known = server("ACTIVE")
-    assert decide(observation(**known)) == Done(recheck=540.0)
+def test_a_deadline_runs_from_the_servers_creation() -> None:
+    assert decide(observation(**server("ACTIVE"))) == Done(recheck=540.0)
+    starting = decide(observation(**server("BUILD")))
+    assert isinstance(starting, Wait)
+    assert starting.poll == 540.0
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "BUILD", "SHUTOFF"])
+def test_a_node_that_does_not_come_is_reported_with_the_console(status: str) -> None:
+    known = server(status)
     late = msgspec.structs.replace(observation(**known), now=NOW + timedelta(seconds=600))
     assert decide(late) == ReadConsole("s")
     step = decide(msgspec.structs.replace(late, console="kubelet: no"))
     assert isinstance(step, Wait)
     assert step.reason == "NodeStartupTimeout"
-    assert "kubelet: no" in step.message
+    assert step.message.splitlines()[1] == "kubelet: no"
+    assert status in step.message.splitlines()[0]
+    assert step.watch_server is (status == "BUILD")
 
 
 def test_user_data_is_packed_only_when_it_is_too_large() -> None:

@@ -26,7 +26,7 @@ from vks.resources.core import Secret
 from vks.runtime.result import ReconcileError
 from vks.verda.accounts import Account
 from vks.verda.compute import MAX_USER_DATA, ServerRequest
-from vks.verda.errors import NotFound
+from vks.verda.errors import Conflict, NotFound
 from vks.verda.network import PortRequest
 from vks.verda.redact import redact
 
@@ -167,6 +167,6 @@ async def _ask_server(seen: Observation, account: Account, server_id: str) -> Ob
 async def _read_console(seen: Observation, account: Account, server_id: str) -> Observation:
     try:
         output = await account.cloud.compute.console_output(server_id, CONSOLE_LINES)
-    except NotFound:
+    except (NotFound, Conflict):  # a server that is not built yet has none
         output = ""
     return msgspec.structs.replace(seen, console=redact(output)[-CONSOLE_CHARACTERS:])

@@ -64,26 +64,30 @@ def _with_server(seen: Observation, status: str) -> Step:
     if status == "ERROR":
         fault = seen.server.fault if seen.server else None
         return Wait(SERVER_READY, "ServerFailed", fault.message if fault else "server is in ERROR")
+    joined = seen.owner_machine.status.node_ref is not None
+    left = _startup_seconds_left(seen)
+    if not joined and left <= 0:
+        return _overdue(seen, status)
     if status in _STARTING:
-        return Wait(SERVER_READY, "ServerStarting", f"server is in {status}", watch_server=True)
+        poll = None if joined else left
+        return Wait(SERVER_READY, "ServerStarting", f"server is in {status}", poll, True)
     if status != "ACTIVE":
         return Wait(SERVER_READY, "ServerNotActive", f"server is in {status}")
     if seen.owner_machine.is_control_plane and seen.member_id is None and seen.port_ip:
         return EnsureMember()
-    return _node(seen)
+    return Done(recheck=None if joined else left)
 
 
-def _node(seen: Observation) -> Step:
-    if seen.owner_machine.status.node_ref is not None:
-        return Done()
-    left = _startup_seconds_left(seen)
-    if left > 0:
-        return Done(recheck=left)
+def _overdue(seen: Observation, status: str) -> Step:
+    """The server may run and its node may still join: both are followed on."""
     if seen.console is None and seen.server_id is not None:
         return ReadConsole(seen.server_id)
-    timeout = seen.machine.spec.node_startup_timeout_seconds
-    message = f"no Node after {timeout} s; the console's last lines:\n{seen.console or '(empty)'}"
-    return Wait(NODE_REGISTERED, NODE_STARTUP_TIMEOUT, message)
+    message = (
+        f"no Node after {seen.machine.spec.node_startup_timeout_seconds} s, the server is {status};"
+        f" the console's last lines:\n{seen.console or '(empty)'}"
+    )
+    starting = status in _STARTING
+    return Wait(NODE_REGISTERED, NODE_STARTUP_TIMEOUT, message, watch_server=starting)
 
 
 def _startup_seconds_left(seen: Observation) -> float:

@@ -17,6 +17,13 @@ from vks.resources.contract import INFRASTRUCTURE_GROUP, PROVIDER_LABEL
 PROVIDER = "infrastructure-verda"
 
 
+def config_directory() -> Path:
+    """Where CRDs, policies and roles are: inside this package in a wheel, at a checkout's root."""
+    here = Path(__file__).resolve()
+    packed = here.parent / "config"
+    return packed if packed.is_dir() else here.parents[3] / "config"
+
+
 def components(config: Path) -> list[dict[str, Any]]:
     """The objects, in the order in which they can be created."""
     files = [

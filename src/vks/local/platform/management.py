@@ -24,6 +24,7 @@ from vks.local.platform.layout import (
 )
 from vks.local.platform.pki import Authority
 from vks.local.platform.processes import HttpProbe, Process
+from vks.provider.components import config_directory
 
 #: Users of the management cluster, one per component (see `vks.local.platform.rbac`).
 ADMIN_GROUP = "system:masters"
@@ -153,9 +154,13 @@ def _manifests(layout: Layout, assets: Assets) -> tuple[str, ...]:
 
 
 def _manifests_digest(assets: Assets) -> str:
-    """Upstream's files, our models (they make the CRDs) and the code that installs both."""
+    """Upstream's files, ours (models make CRDs too) and the code that installs both."""
     upstream = [path for manager in MANAGERS for path in manager.manifests(assets)]
-    ours = [*Path(resources.__file__).parent.glob("*.py"), *Path(__file__).parent.glob("*.py")]
+    ours = [
+        *config_directory().rglob("*.yaml"),
+        *Path(resources.__file__).parent.glob("*.py"),
+        *Path(__file__).parent.glob("*.py"),
+    ]
     return files.digest([*upstream, *ours])
 
 

@@ -4,7 +4,8 @@
         --manager PROGRAM:WEBHOOK-PORT:FILE…
 
 The files of a manager are as upstream ships them for use inside a cluster. Here the managers
-are processes beside the API server, so their services become URLs on loopback.
+are processes beside the API server, so their services become URLs on loopback. Of our own
+provider it is what `clusterctl init` installs, but for the Deployment and what goes with it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from vks.kube.config import ClientConfig
 from vks.kube.objects import Resource
 from vks.local.platform import rbac
 from vks.local.platform.kubeconfigs import base64_of
+from vks.provider.components import components, config_directory
 from vks.resources import crd
 
 FIELD_MANAGER = "vks-platform"
@@ -47,6 +49,13 @@ _RESOURCES = {
         *(
             Resource("admissionregistration.k8s.io", "v1", kind, f"{kind.lower()}s", False)
             for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+        ),
+        *(
+            Resource("admissionregistration.k8s.io", "v1", kind, plural, False)
+            for kind, plural in (
+                ("ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
+                ("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
+            )
         ),
     )
 }
@@ -90,11 +99,14 @@ class ManagerFile(NamedTuple):
 def load(manager_files: Iterable[ManagerFile], authority: str) -> list[Object]:
     """Everything to install. Raises OSError when a file is missing."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE}}
-    documents: list[Object] = [
-        namespace,
-        *crd.custom_resource_definitions(),
-        *rbac.objects(),
+    provider = [d for d in components(config_directory()) if d["kind"] in _RESOURCES]
+    shipped = {document["metadata"]["name"] for document in provider}
+    service = [
+        definition
+        for definition in crd.custom_resource_definitions()
+        if definition["metadata"]["name"] not in shipped
     ]
+    documents: list[Object] = [namespace, *provider, *service, *rbac.objects()]
     for file in manager_files:
         documents += [
             outside(file.program, file.port, authority, document)

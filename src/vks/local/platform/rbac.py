@@ -1,6 +1,7 @@
 """Who may do what in the management cluster: one user per component, named in its certificate.
 
-Upstream's managers get the roles that upstream ships. Ours get what they need.
+Cluster API's managers and our provider get the roles that `clusterctl` would install for them
+(what is missing there shows here); the service gets what it needs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from typing import Any
 from vks.local.platform.management import COMPONENT_USERS, CONTROLLER_MANAGER_USER, MANAGERS
 
 _API = "rbac.authorization.k8s.io/v1"
+
+#: In `config/provider/manager.yaml`.
+PROVIDER_ROLE = "capverda-manager-role"
 
 _READ = ["get", "list", "watch"]
 _WRITE = [*_READ, "create", "patch", "update", "delete"]
@@ -24,8 +28,9 @@ def objects() -> list[dict[str, Any]]:
     # With its own credentials instead of one service account per controller, it needs theirs.
     for controller in ("generic-garbage-collector", "namespace-controller"):
         bound.append(binding(f"system:controller:{controller}", CONTROLLER_MANAGER_USER))
-    for component in ("provider", "controllers", "api"):
-        bound.append(role(f"vks:{component}", _rules(component)))
+    bound.append(binding(PROVIDER_ROLE, COMPONENT_USERS["provider"]))
+    for component in ("controllers", "api"):
+        bound.append(role(f"vks:{component}", _rules()))
         bound.append(binding(f"vks:{component}", COMPONENT_USERS[component]))
     return bound
 
@@ -62,23 +67,10 @@ _CLUSTER_API_GROUPS = [
 ]
 
 
-def _rules(component: str) -> list[dict[str, Any]]:
-    common = [
+def _rules() -> list[dict[str, Any]]:
+    return [
         _rule(["", "events.k8s.io"], ["events"], _WRITE),
         _rule(["coordination.k8s.io"], ["leases"], _WRITE),
-        _rule(["apiextensions.k8s.io"], ["customresourcedefinitions"], _READ),
-    ]
-    if component == "provider":
-        return [
-            *common,
-            _rule(["infrastructure.cluster.x-k8s.io"], ["*"], _WRITE),
-            _rule(["cluster.x-k8s.io"], ["*"], [*_READ, "patch"]),
-            _rule(["bootstrap.cluster.x-k8s.io", "controlplane.cluster.x-k8s.io"], ["*"], _READ),
-            _rule([""], ["secrets"], _READ),
-            _rule([""], ["namespaces"], _READ),
-        ]
-    return [
-        *common,
         _rule(["vks.verda", *_CLUSTER_API_GROUPS], ["*"], _WRITE),
         _rule([""], ["secrets", "configmaps", "namespaces"], _WRITE),
     ]

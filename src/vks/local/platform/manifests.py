@@ -30,6 +30,8 @@ from vks.resources import crd
 
 FIELD_MANAGER = "vks-platform"
 ESTABLISHED_SECONDS = 30.0
+#: clusterctl puts it onto all that it installs, and its other commands look for it.
+CLUSTERCTL_LABEL = "clusterctl.cluster.x-k8s.io"
 SYSTEM_NAMESPACE = "vks-system"
 
 Object = dict[str, Any]
@@ -67,6 +69,7 @@ def outside(program: str, port: int, authority: str, document: Object) -> Object
     Webhooks call `https://127.0.0.1:port`, verified by `authority` (base64 PEM). The managers'
     manifests use equal names for webhook configurations and roles: `program` is prefixed.
     """
+    document = marked(document)
     if document["kind"] == "CustomResourceDefinition":
         conversion = document["spec"].get("conversion") or {}
         if "webhook" in conversion:
@@ -77,6 +80,13 @@ def outside(program: str, port: int, authority: str, document: Object) -> Object
     for webhook in document.get("webhooks", ()):
         webhook["clientConfig"] = _url(port, webhook["clientConfig"], authority)
     return document
+
+
+def marked(document: Object) -> Object:
+    """The object as clusterctl would have installed it."""
+    metadata = document["metadata"]
+    labels = {**metadata.get("labels", {}), CLUSTERCTL_LABEL: ""}
+    return {**document, "metadata": {**metadata, "labels": labels}}
 
 
 def _url(port: int, config: Object, authority: str) -> Object:
@@ -99,7 +109,7 @@ class ManagerFile(NamedTuple):
 def load(manager_files: Iterable[ManagerFile], authority: str) -> list[Object]:
     """Everything to install. Raises OSError when a file is missing."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE}}
-    provider = [d for d in components(config_directory()) if d["kind"] in _RESOURCES]
+    provider = [marked(d) for d in components(config_directory()) if d["kind"] in _RESOURCES]
     shipped = {document["metadata"]["name"] for document in provider}
     service = [
         definition

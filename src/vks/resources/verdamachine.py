@@ -35,7 +35,7 @@ class VerdaMachineSpec(KubeStruct, frozen=True, kw_only=True):
     #: What becomes of a server that was taken over when the machine is deleted. "Delete" is for
     #: when its former owner has released it.
     adopted_server_policy: Literal["Retain", "Delete"] = "Retain"
-    node_startup_timeout_seconds: Annotated[int, msgspec.Meta(ge=60, le=86400)] = (
+    node_startup_timeout_seconds: Annotated[int, msgspec.Meta(ge=10, le=86400)] = (
         DEFAULT_NODE_STARTUP_TIMEOUT
     )
 

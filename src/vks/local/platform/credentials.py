@@ -154,6 +154,7 @@ def _service(layout: Layout, ports: dict[str, int], identity: str) -> dict[str, 
                     # Servers are containers: kubeadm would ask their kernel for a config file.
                     "ignorePreflightErrors": ["SystemVerification"],
                     "kubeProxy": {"mode": "nftables", "conntrackMaxPerCore": 0},
+                    "startupProbeSeconds": 1,
                 },
             }
         ]

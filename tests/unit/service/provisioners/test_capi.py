@@ -15,9 +15,15 @@ from tests.unit.service.builders import ZONES, managed_cluster, node_pool
 
 from vks.resources.clusterapi import MachineDeployment
 from vks.resources.fields import Endpoint, Taint
-from vks.resources.managedcluster import ClusterNetworkSpec, ControlPlaneSpec, ManagedCluster
+from vks.resources.managedcluster import (
+    BootstrapSpec,
+    ClusterNetworkSpec,
+    ControlPlaneSpec,
+    ManagedCluster,
+)
 from vks.resources.nodepool import NodePool
 from vks.service.provisioners.capi.addons import addon_manifests
+from vks.service.provisioners.capi.bootstrap import control_plane_config
 from vks.service.provisioners.capi.cluster import cluster_manifests
 from vks.service.provisioners.capi.manifest import Manifest
 from vks.service.provisioners.capi.workers import pool_manifests
@@ -60,6 +66,22 @@ def test_the_objects_are_those_of_the_golden_file() -> None:
         for manifest in everything(managed_cluster(), node_pool())
     ]
     assert made == json.loads((GOLDEN / "cluster.json").read_text())
+
+
+def test_startup_probes_are_those_of_the_golden_file() -> None:
+    """As above, for the clusters of regions that set `startupProbeSeconds`."""
+    cluster = managed_cluster(bootstrap=BootstrapSpec(startup_probe_seconds=1))
+    golden = json.loads((GOLDEN / "control-plane-startup-probes.json").read_text())
+    assert control_plane_config(cluster) == golden
+
+
+def test_a_part_that_starts_slowly_has_as_long_as_kubeadm_gives_it() -> None:
+    for seconds in (1, 7, 60):
+        cluster = managed_cluster(bootstrap=BootstrapSpec(startup_probe_seconds=seconds))
+        for file in control_plane_config(cluster)["files"][1:]:
+            (container,) = yaml.safe_load(file["content"])["spec"]["containers"]
+            probe = container["startupProbe"]
+            assert 180 < probe["failureThreshold"] * probe["periodSeconds"] <= 240
 
 
 def test_names_in_references_are_names_of_objects() -> None:

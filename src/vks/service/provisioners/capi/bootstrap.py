@@ -18,27 +18,27 @@ Body = dict[str, Any]
 
 _KUBE_PROXY_FILE = "/etc/kubernetes/vks/kube-proxy.yaml"
 _INIT_CONFIG = "/run/kubeadm/kubeadm.yaml"
+_PATCHES = "/etc/kubernetes/patches"
+_STATIC_PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+#: How long a part may take to start before the kubelet starts it again: kubeadm's own figure.
+_STARTUP_SECONDS = 240
 
 
 def control_plane_config(cluster: ManagedCluster) -> Body:
     """`kubeadmConfigSpec` of a KubeadmControlPlane."""
-    registration = _node_registration(cluster)
     bootstrap = bootstrap_of(cluster)
+    patches = _startup_probes(bootstrap)
+    node: Body = {"nodeRegistration": _node_registration(cluster)}
+    if patches:
+        node["patches"] = {"directory": _PATCHES}
     return {
         "clusterConfiguration": {
             "apiServer": {"certSANs": ["localhost", "127.0.0.1"]},
             "controllerManager": {"extraArgs": [{"name": "cloud-provider", "value": "external"}]},
         },
-        "initConfiguration": {"nodeRegistration": registration},
-        "joinConfiguration": {"nodeRegistration": registration},
-        "files": [
-            {
-                "path": _KUBE_PROXY_FILE,
-                "owner": "root:root",
-                "permissions": "0644",
-                "content": _kube_proxy_document(bootstrap),
-            }
-        ],
+        "initConfiguration": node,
+        "joinConfiguration": node,
+        "files": [_file(_KUBE_PROXY_FILE, _kube_proxy_document(bootstrap)), *patches],
         # Cluster API has no field for it, and kubeadm reads it only from the file of `init`,
         # which the machines that join do not have.
         "preKubeadmCommands": [
@@ -79,6 +79,29 @@ def _node_registration(cluster: ManagedCluster) -> Body:
     if ignored:
         registration["ignorePreflightErrors"] = list(ignored)
     return registration
+
+
+def _startup_probes(bootstrap: BootstrapSpec) -> list[Body]:
+    """kubeadm has no setting for its static pods' probes; it takes patches of the pods."""
+    seconds = bootstrap.startup_probe_seconds
+    if seconds is None:
+        return []
+    probe = {
+        "initialDelaySeconds": seconds,
+        "periodSeconds": seconds,
+        "failureThreshold": _STARTUP_SECONDS // seconds,
+    }
+    return [
+        _file(
+            f"{_PATCHES}/{name}+strategic.yaml",
+            yaml.safe_dump({"spec": {"containers": [{"name": name, "startupProbe": probe}]}}),
+        )
+        for name in _STATIC_PODS
+    ]
+
+
+def _file(path: str, content: str) -> Body:
+    return {"path": path, "owner": "root:root", "permissions": "0644", "content": content}
 
 
 def _kube_proxy_document(bootstrap: BootstrapSpec) -> str:

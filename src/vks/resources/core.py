@@ -25,6 +25,19 @@ class ConfigMap(KubeObject, frozen=True, kw_only=True):
     data: dict[str, str] = {}
 
 
+class CoreCondition(KubeStruct, frozen=True, kw_only=True):
+    """A condition in the form that Nodes and Pods have, older than `metav1.Condition`."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+
+
+def is_ready(conditions: tuple[CoreCondition, ...]) -> bool:
+    return any(c.type == "Ready" and c.status == "True" for c in conditions)
+
+
 class NodeSpec(KubeStruct, frozen=True, kw_only=True):
     provider_id: str = ""
     pod_cidr: str = ""
@@ -33,16 +46,9 @@ class NodeSpec(KubeStruct, frozen=True, kw_only=True):
     unschedulable: bool = False
 
 
-class NodeCondition(KubeStruct, frozen=True, kw_only=True):
-    type: str
-    status: str
-    reason: str = ""
-    message: str = ""
-
-
 class NodeStatus(KubeStruct, frozen=True, kw_only=True):
     addresses: tuple[MachineAddress, ...] = ()
-    conditions: tuple[NodeCondition, ...] = ()
+    conditions: tuple[CoreCondition, ...] = ()
 
 
 class Node(KubeObject, frozen=True, kw_only=True):
@@ -52,4 +58,22 @@ class Node(KubeObject, frozen=True, kw_only=True):
 
     @property
     def ready(self) -> bool:
-        return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
+        return is_ready(self.status.conditions)
+
+
+class PodSpec(KubeStruct, frozen=True, kw_only=True):
+    node_name: str = ""
+
+
+class PodStatus(KubeStruct, frozen=True, kw_only=True):
+    conditions: tuple[CoreCondition, ...] = ()
+
+
+class Pod(KubeObject, frozen=True, kw_only=True):
+    resource: ClassVar[Resource] = Resource("", "v1", "Pod", "pods")
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+    @property
+    def ready(self) -> bool:
+        return is_ready(self.status.conditions)

@@ -7,13 +7,14 @@ up the manager or another cluster.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from vks.kube.client import Client
 from vks.kube.config import ClientConfig
 from vks.kube.errors import ApiError
 from vks.kube.objects import Key, KubeObject
+from vks.kube.selectors import Selection
 from vks.runtime.informer import Change, Informer
 from vks.runtime.queue import LOW_PRIORITY, NORMAL_PRIORITY
 from vks.runtime.store import Store
@@ -65,13 +66,17 @@ class _Followed:
 
 
 class ClusterSet:
-    """Follows some kinds on any number of clusters. Add it to the manager."""
+    """Follows parts of some kinds on any number of clusters. Add it to the manager."""
 
     def __init__(
-        self, manager: Manager, kinds: Sequence[type[KubeObject]], *, user_agent: str = "vks"
+        self,
+        manager: Manager,
+        kinds: Mapping[type[KubeObject], Selection],
+        *,
+        user_agent: str = "vks",
     ) -> None:
         self._manager = manager
-        self._kinds = tuple(kinds)
+        self._kinds = dict(kinds)
         self._user_agent = user_agent
         self._followed: dict[Key, _Followed] = {}
         self._subscribers: list[tuple[type[KubeObject], ClusterMapper[Any], Enqueue]] = []
@@ -152,10 +157,11 @@ class ClusterSet:
 
     def _make_informers(self, cluster: Key, client: Client) -> dict[type, Informer[Any]]:
         informers: dict[type, Informer[Any]] = {}
-        for model in self._kinds:
+        for model, selection in self._kinds.items():
             informer: Informer[Any] = Informer(
                 client,
                 model,
+                selection,
                 rng=self._manager.rng,
                 on_health=lambda: self._state_changed(cluster),
             )

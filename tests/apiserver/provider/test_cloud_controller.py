@@ -7,14 +7,14 @@ from typing import Any
 from tests.apiserver.provider.region import Region, eventually
 from tests.support.apiserver import ApiServer
 
-from vks.kube.objects import find_condition
+from vks.kube.objects import Condition, find_condition
 from vks.provider.cloudcontroller.node import (
     INSTANCE_TYPE_LABEL,
     REGION_LABEL,
     UNINITIALIZED,
     ZONE_LABEL,
 )
-from vks.resources.core import Node
+from vks.resources.core import Node, Pod
 from vks.resources.verdamachine import VerdaMachine
 
 
@@ -87,16 +87,63 @@ async def test_a_ready_node_shows_on_its_machine(running: Region, apiserver: Api
     machine = await running.machine_is_provisioned("w-0")
     name = f"{running.namespace}-w-0"
     await join(running, machine, name, "10.244.8.0/24")
-    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "ok"}
-    await running.client.merge_patch(
-        Node, name, "", {"status": {"conditions": [ready]}}, subresource="status"
-    )
-
-    async def healthy() -> bool:
-        seen = find_condition((await running.machine("w-0")).status.conditions, "NodeHealthy")
-        return seen is not None and seen.status == "True"
-
-    await eventually(healthy)
+    await report(running, Node, name, "")
+    assert (await health(running, "w-0", "True")).reason == "NodeReady"
     others = (await running.machine("w-0")).status.conditions
     assert find_condition(others, "ServerReady") is not None
     await running.client.delete(Node, name)
+
+
+async def test_a_control_plane_is_healthy_when_its_parts_are_up(
+    running: Region, apiserver: ApiServer
+) -> None:
+    """Cluster API makes the next control plane then, so the machine has to say it at once."""
+    await workload(running, apiserver)
+    await running.add_machine("cp-0", zone=running.under_test.zones[0], control_plane=True)
+    machine = await running.machine_is_provisioned("cp-0")
+    name = f"{running.namespace}-cp-0"
+    await join(running, machine, name, "10.244.9.0/24")
+    await report(running, Node, name, "")
+    assert (await health(running, "cp-0", "False")).reason == "ControlPlaneNotReady"
+
+    parts = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+    for part in parts:
+        labels = {"tier": "control-plane", "component": part}
+        pod = {
+            "metadata": {"name": f"{part}-{name}", "namespace": "kube-system", "labels": labels},
+            "spec": {
+                "nodeName": name,
+                "containers": [{"name": part, "image": part}],
+                "terminationGracePeriodSeconds": 0,  # there is no kubelet to end it
+            },
+        }
+        await running.client.create(Pod, pod)
+        await report(running, Pod, f"{part}-{name}", "kube-system")
+    assert (await health(running, "cp-0", "True")).reason == "NodeReady"
+
+    await report(running, Pod, f"{parts[0]}-{name}", "kube-system", ready=False)
+    assert (await health(running, "cp-0", "False")).reason == "ControlPlaneNotReady"
+    await running.client.delete(Node, name)
+    for part in parts:
+        await running.client.delete(Pod, f"{part}-{name}", "kube-system")
+
+
+async def report(
+    running: Region, model: type[Node | Pod], name: str, namespace: str, *, ready: bool = True
+) -> None:
+    """What kubelet says about its node and its pods."""
+    condition = {"type": "Ready", "status": str(ready)}
+    patch = {"status": {"conditions": [condition]}}
+    await running.client.merge_patch(model, name, namespace, patch, subresource="status")
+
+
+async def health(running: Region, machine: str, status: str) -> Condition:
+    """The machine's NodeHealthy condition once it has that status."""
+
+    async def look() -> Condition | None:
+        seen = find_condition((await running.machine(machine)).status.conditions, "NodeHealthy")
+        return seen if seen is not None and seen.status == status else None
+
+    found = await eventually(look)
+    assert found is not None
+    return found

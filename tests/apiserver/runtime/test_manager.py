@@ -11,6 +11,7 @@ from tests.support.eventually import eventually
 
 from vks.kube.client import Client
 from vks.kube.objects import Key, KubeObject, Resource
+from vks.kube.selectors import EVERYTHING
 from vks.runtime.clusters import ClusterSet
 from vks.runtime.controller import Controller
 from vks.runtime.events import EVENTS
@@ -196,7 +197,7 @@ async def test_another_cluster_is_followed_and_its_trouble_stays_its_own(
     client: Client, namespace: str, apiserver: ApiServer
 ) -> None:
     manager = Manager(client, name="test")
-    clusters = ClusterSet(manager, [ConfigMap])
+    clusters = ClusterSet(manager, {ConfigMap: EVERYTHING})
     seen: list[Key] = []
     states: list[Key] = []
 

@@ -6,11 +6,12 @@ from vks.kube.objects import ObjectMeta
 from vks.provider.cloudcontroller.node import (
     UNINITIALIZED,
     addresses_patch,
+    health_of,
     labels_of,
     node_patch,
     place_of,
 )
-from vks.resources.core import Node, NodeSpec, NodeStatus
+from vks.resources.core import CoreCondition, Node, NodeSpec, NodeStatus, Pod, PodStatus
 from vks.resources.fields import MachineAddress, Taint
 from vks.verda.network import Route
 from vks.verda.routes import desired_routes, route_change
@@ -25,6 +26,41 @@ def node(name: str = "n", ip: str = "", cidr: str = "", taints: tuple[Taint, ...
         spec=NodeSpec(pod_cidr=cidr, taints=taints),
         status=NodeStatus(addresses=addresses),
     )
+
+
+READY = CoreCondition(type="Ready", status="True")
+STARTING = CoreCondition(type="Ready", status="False", message="no network yet")
+
+
+def pod(name: str, condition: CoreCondition = READY) -> Pod:
+    labels = {"tier": "control-plane", "component": name}
+    return Pod(metadata=ObjectMeta(labels=labels), status=PodStatus(conditions=(condition,)))
+
+
+UP = [pod(f"kube-{name}") for name in ("apiserver", "controller-manager", "scheduler")]
+
+
+def with_condition(condition: CoreCondition) -> Node:
+    return Node(metadata=ObjectMeta(name="n"), status=NodeStatus(conditions=(condition,)))
+
+
+def test_a_worker_is_as_healthy_as_its_node() -> None:
+    assert health_of(with_condition(READY), None).healthy
+    assert health_of(with_condition(STARTING), None) == (False, "NodeNotReady", "no network yet")
+    assert health_of(node(), None).message == "no Ready condition yet"
+
+
+def test_a_control_plane_is_healthy_when_all_of_its_parts_are_up() -> None:
+    assert health_of(with_condition(READY), UP).healthy
+    for pods in ([], UP[:2], [*UP, pod("etcd", STARTING)]):
+        assert health_of(with_condition(READY), pods).reason == "ControlPlaneNotReady"
+
+
+def test_that_a_control_plane_is_up_shows_before_its_node_is_ready() -> None:
+    messages = {health_of(with_condition(STARTING), pods).message for pods in ([], UP[:1], UP[:2])}
+    assert messages == {"the control plane is starting; no network yet"}
+    seen = health_of(with_condition(STARTING), UP)
+    assert seen == (False, "NodeNotReady", "the control plane is up; no network yet")
 
 
 def test_only_our_provider_ids_have_a_place() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from vks.resources.core import Node
+from vks.kube.selectors import Selection
+from vks.resources.core import Node, Pod
 from vks.resources.fields import MachineAddress
 
 UNINITIALIZED = "node.cloudprovider.kubernetes.io/uninitialized"
@@ -12,7 +14,20 @@ REGION_LABEL = "topology.kubernetes.io/region"
 ZONE_LABEL = "topology.kubernetes.io/zone"
 INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
 
+#: The pods that make a node a control plane; kubeadm labels them so.
+CONTROL_PLANE_PODS = Selection("kube-system", label_selector="tier=control-plane")
+_COMPONENT_LABEL = "component"
+_COMPONENTS = frozenset({"kube-apiserver", "kube-controller-manager", "kube-scheduler"})
+
 _SCHEME = "verda:///"
+
+
+class Health(NamedTuple):
+    """As a condition says it."""
+
+    healthy: bool
+    reason: str
+    message: str = ""
 
 
 def place_of(provider_id: str) -> tuple[str, str] | None:
@@ -59,3 +74,28 @@ def node_patch(node: Node, labels: dict[str, str]) -> list[dict[str, Any]]:
         ops.append({"op": "test", "path": f"{path}/key", "value": UNINITIALIZED})
         ops.append({"op": "remove", "path": path})
     return ops
+
+
+def health_of(node: Node, control_plane: Iterable[Pod] | None) -> Health:
+    """How a node is; `control_plane` are its control-plane pods, None for a worker.
+
+    Each change of it makes the control plane provider look again, and put off its next look by
+    five seconds when it is not satisfied. So of the control plane no more is said than whether
+    all of it is up, which is what that provider waits for, with or without a ready node.
+    """
+    up = control_plane is None or _is_up(control_plane)
+    if not node.ready or any(taint.key == UNINITIALIZED for taint in node.spec.taints):
+        ready = next((c for c in node.status.conditions if c.type == "Ready"), None)
+        message = ready.message if ready is not None else "no Ready condition yet"
+        if control_plane is not None:
+            message = f"the control plane is {'up' if up else 'starting'}; {message}"
+        return Health(False, "NodeNotReady", message)
+    if not up:
+        return Health(False, "ControlPlaneNotReady", "the control plane is starting")
+    return Health(True, "NodeReady")
+
+
+def _is_up(control_plane: Iterable[Pod]) -> bool:
+    pods = [*control_plane]
+    present = {pod.metadata.labels.get(_COMPONENT_LABEL) for pod in pods}
+    return present >= _COMPONENTS and all(pod.ready for pod in pods)

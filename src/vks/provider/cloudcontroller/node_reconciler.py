@@ -8,15 +8,15 @@ from vks.kube.conditions import ConditionSet, conditions_body
 from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.objects import Key
 from vks.provider.cloudcontroller.node import (
-    UNINITIALIZED,
     addresses_patch,
+    health_of,
     labels_of,
     node_patch,
 )
 from vks.provider.conditions import NODE_HEALTHY
 from vks.provider.verdamachine.reconciler import Stores
-from vks.resources.contract import CLUSTER_NAME_LABEL
-from vks.resources.core import Node
+from vks.resources.contract import CLUSTER_NAME_LABEL, CONTROL_PLANE_LABEL
+from vks.resources.core import Node, Pod
 from vks.resources.verdamachine import VerdaMachine
 from vks.runtime.clock import Clock
 from vks.runtime.clusters import ClusterSet, RemoteCluster
@@ -69,7 +69,7 @@ class NodeReconciler:
         except (CloudError, Waiting) as failure:
             return after([failure])
         await self._initialize(remote, node, machine, instance_type)
-        await self._report(machine, node)
+        await self._report(machine, node, remote)
         return DONE
 
     async def _initialize(
@@ -84,7 +84,7 @@ class NodeReconciler:
         if ops:
             await remote.client.json_patch(Node, name, "", ops)
 
-    async def _report(self, machine: VerdaMachine, node: Node) -> None:
+    async def _report(self, machine: VerdaMachine, node: Node, remote: RemoteCluster) -> None:
         """Tell the machine how its node is: kubectl shows it, and core and the control plane
         provider look again when it changes."""
         conditions = ConditionSet(
@@ -93,13 +93,7 @@ class NodeReconciler:
             now=self._clock.now(),
             generation=machine.metadata.generation,
         )
-        initialized = all(taint.key != UNINITIALIZED for taint in node.spec.taints)
-        if node.ready and initialized:
-            conditions.set(NODE_HEALTHY, True, "NodeReady")
-        else:
-            ready = next((c for c in node.status.conditions if c.type == "Ready"), None)
-            message = ready.message if ready is not None else "no Ready condition yet"
-            conditions.set(NODE_HEALTHY, False, "NodeNotReady", message)
+        conditions.set(NODE_HEALTHY, *health_of(node, _control_plane_pods(machine, node, remote)))
         if conditions.all() == tuple(
             c for c in machine.status.conditions if c.type == NODE_HEALTHY
         ):
@@ -134,6 +128,14 @@ class NodeReconciler:
             ),
             None,
         )
+
+
+def _control_plane_pods(
+    machine: VerdaMachine, node: Node, remote: RemoteCluster
+) -> list[Pod] | None:
+    if CONTROL_PLANE_LABEL not in machine.metadata.labels:
+        return None
+    return [pod for pod in remote.store(Pod).list() if pod.spec.node_name == node.metadata.name]
 
 
 def _cluster_name(machine: VerdaMachine) -> str:

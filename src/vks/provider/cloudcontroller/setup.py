@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vks.kube.client import Client
-from vks.kube.objects import Key
+from vks.kube.objects import Key, KubeObject
+from vks.kube.selectors import EVERYTHING, Selection
 from vks.provider.cloudcontroller.cluster_reconciler import ClusterFollower
+from vks.provider.cloudcontroller.node import CONTROL_PLANE_PODS
 from vks.provider.cloudcontroller.node_reconciler import NodeReconciler, node_key
 from vks.provider.verdamachine.reconciler import Stores
 from vks.resources.clusterapi import Cluster
 from vks.resources.contract import CLUSTER_NAME_LABEL
-from vks.resources.core import Node
+from vks.resources.core import Node, Pod
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
 from vks.runtime.clusters import ClusterSet
@@ -32,7 +34,8 @@ def add_cloud_controller(
     stores: Stores,
     accounts: Accounts,
 ) -> None:
-    remotes = ClusterSet(manager, [Node], user_agent="vks-provider")
+    kinds: dict[type[KubeObject], Selection] = {Node: EVERYTHING, Pod: CONTROL_PLANE_PODS}
+    remotes = ClusterSet(manager, kinds, user_agent="vks-provider")
     follower = ClusterFollower(client, stores, accounts, remotes, manager.clock)
     nodes = NodeReconciler(client, stores, accounts, remotes, manager.clock)
     stores.machines.add_indexer("provider_id", _provider_id)
@@ -77,7 +80,8 @@ def add_cloud_controller(
             nodes.reconcile,
             watches=[Watch(VerdaMachine, nodes_of, namespace=namespace, label_selector=selector)],
             sources=[
-                remotes.source(Node, lambda cluster, node: [node_key(cluster, node.metadata.name)])
+                remotes.source(Node, lambda cluster, node: [node_key(cluster, node.metadata.name)]),
+                remotes.source(Pod, lambda cluster, pod: [node_key(cluster, pod.spec.node_name)]),
             ],
             workers=WORKERS,
         )

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 
-async def eventually(holds: Callable[[], bool | Awaitable[bool]], *, within: float = 20.0) -> None:
+async def eventually(holds: Callable[[], bool | Awaitable[bool]], *, within: float = 60.0) -> None:
     """Returns as soon as the condition holds. Raises AssertionError after `within` seconds."""
     deadline = asyncio.get_running_loop().time() + within
     while True:

@@ -175,7 +175,7 @@ async def rest_api(client: Client, identity: TokenTable) -> AsyncIterator[httpx.
 
 
 async def until(
-    probe: Callable[[], Awaitable[T]], *, timeout: float = 20.0, every: float = 0.05
+    probe: Callable[[], Awaitable[T]], *, timeout: float = 60.0, every: float = 0.05
 ) -> T:
     """The first true answer of `probe`. Raises TimeoutError."""
     async with asyncio.timeout(timeout):

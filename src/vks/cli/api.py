@@ -83,7 +83,7 @@ def _text(lines: Iterator[str | Answer]) -> Iterator[str]:
 def problem(answer: Answer) -> CliError:
     """An RFC 9457 document as one line, and one more per field."""
     try:
-        document = answer.json()
+        document = json.loads(answer.body)
         detail = document.get("detail") or document.get("title") or ""
         code, wrong = document.get("code", ""), document.get("errors") or []
     except (ValueError, AttributeError):

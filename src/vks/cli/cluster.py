@@ -23,6 +23,14 @@ COLUMNS = (
     ("ENDPOINT", lambda c: c["status"]["endpoint"]),
     ("CREATED", lambda c: c["createdAt"]),
 )
+EVENT_COLUMNS = (
+    ("LAST SEEN", lambda e: e["lastSeen"]),
+    ("COUNT", lambda e: e["count"]),
+    ("TYPE", lambda e: e["type"]),
+    ("REASON", lambda e: e["reason"]),
+    ("OBJECT", lambda e: f"{e['object']['kind']}/{e['object']['name']}"),
+    ("MESSAGE", lambda e: e["message"]),
+)
 OPERATION_COLUMNS = (
     ("OPERATION", lambda o: o["id"]),
     ("TYPE", lambda o: o["type"]),
@@ -42,6 +50,13 @@ def show_operation(output: str, operation: dict[str, Any]) -> None:
     show(output, operation, OPERATION_COLUMNS, name=lambda item: str(item["id"]))
 
 
+def _pools(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> list[dict[str, Any]]:
+    try:
+        return [parse_pool(text) for text in texts]
+    except PoolSpecError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @click.group()
 def cluster() -> None:
     """Create, list, get, scale and delete clusters."""
@@ -58,6 +73,7 @@ def cluster() -> None:
     "--pool",
     "pools",
     multiple=True,
+    callback=_pools,
     help='"name=default;count=3;flavor=small;zones=a,b;label=k:v;taint=k:v:effect"; repeatable.',
 )
 @click.option("--network", help="Id of a network; default a network of the cluster's own.")
@@ -74,7 +90,7 @@ def create(
     replicas: int,
     flavor: str,
     zones: str,
-    pools: tuple[str, ...],
+    pools: list[dict[str, Any]],
     network: str | None,
     cni: str,
     key_name: str | None,
@@ -83,10 +99,6 @@ def create(
     output: str,
 ) -> None:
     """Create cluster NAME and wait until its nodes are ready."""
-    try:
-        node_pools = [parse_pool(text) for text in pools]
-    except PoolSpecError as error:
-        raise click.BadParameter(str(error), param_hint="--pool") from error
     where = region or api.region or default_region(api)
     body = {
         "name": name,
@@ -95,7 +107,7 @@ def create(
         "controlPlane": {"replicas": replicas, "flavor": flavor, "zones": _words(zones)},
         "network": {"networkId": network, "cni": cni},
         "keyName": key_name,
-        "nodePools": node_pools,
+        "nodePools": pools,
     }
     operation = api.change("POST", api.path("clusters"), body)
     show_operation(output, finish(api, operation, wait=wait, timeout=timeout))
@@ -144,6 +156,16 @@ def get(api: Api, name: str, output: str) -> None:
         for condition in found["status"]["conditions"]:
             if condition["status"] != "True":
                 click.echo(f"  {condition['type']}: {condition['reason']} {condition['message']}")
+
+
+@cluster.command()
+@click.argument("name")
+@output_option
+@api_options
+def events(api: Api, name: str, output: str) -> None:
+    """What happened to the cluster and its parts lately, the newest last."""
+    found = api.list(api.path("clusters", name, "events"))
+    show(output, found, EVENT_COLUMNS, name=lambda event: str(event["reason"]))
 
 
 @cluster.command()

@@ -21,14 +21,25 @@ class Answer(NamedTuple):
     body: bytes
 
     def json(self) -> Any:
-        return json.loads(self.body)
+        """Raises CliError when the body is something else, such as a proxy's page."""
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            text = self.body[:60].decode(errors="replace")
+            raise CliError(
+                f"the answer ({self.status}) is no JSON: {text!r}", UNAVAILABLE
+            ) from error
 
 
 class Origin:
     """One server. Raises CliError when it cannot be reached."""
 
     def __init__(self, url: str, cafile: str | None = None) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            _ = parts.port
+        except ValueError as error:
+            raise CliError(f"{url!r} is no URL: {error}", UNAVAILABLE) from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise CliError(f"{url!r} is not an http(s) URL", UNAVAILABLE)
         self._parts = parts
@@ -38,7 +49,10 @@ class Origin:
     def _open(self) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
         if self._parts.scheme == "https":
-            context = ssl.create_default_context(cafile=self._cafile)
+            try:
+                context = ssl.create_default_context(cafile=self._cafile)
+            except OSError as error:
+                raise CliError(f"cannot use cacert {self._cafile}: {error}", UNAVAILABLE) from error
             return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=context)
         return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
 

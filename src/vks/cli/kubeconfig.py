@@ -36,13 +36,21 @@ def save(api: Api, cluster: str, target: Path | None, ttl: int) -> None:
         click.echo(answer["kubeconfig"], nl=False)
         return
     path = target or Path.home() / ".kube" / f"vks-{api.project}-{cluster}.yaml"
+    try:
+        _write(path, answer["kubeconfig"])
+    except OSError as error:
+        raise CliError(f"cannot write {path}: {error.strerror}") from error
+    click.echo(path)
+    click.echo(f"valid until {answer['expiresAt']}; export KUBECONFIG={path}", err=True)
+
+
+def _write(path: Path, text: str) -> None:
+    """In one step, and for nobody else to read."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = path.with_name(path.name + ".tmp")
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(answer["kubeconfig"])
+        file.write(text)
     partial.replace(path)
-    click.echo(path)
-    click.echo(f"valid until {answer['expiresAt']}; export KUBECONFIG={path}", err=True)
 
 
 @kubeconfig.command(name="exec-credential")

@@ -16,7 +16,11 @@ from vks.local.instance import Instance, InstanceNameError
 DEFAULT_NAME = "tokyo"
 
 name_option = click.option(
-    "--name", default=DEFAULT_NAME, show_default=True, help="Which local region."
+    "--name",
+    default=DEFAULT_NAME,
+    envvar="VKS_LOCAL_REGION",
+    show_default=True,
+    help="Which local region; default also $VKS_LOCAL_REGION.",
 )
 
 
@@ -30,14 +34,21 @@ def instance_named(name: str) -> Instance:
 @contextmanager
 def _explained() -> Iterator[None]:
     """What goes wrong below is the machine's state, not a bug: one message, no traceback."""
+    from vks.local.assets.cluster_api import ManifestError
     from vks.local.assets.toolchain import ToolchainError
+    from vks.local.assets.versions import UpstreamError
     from vks.local.commands import CommandError
+    from vks.local.fabric import FabricError
+    from vks.local.fabric.command import CommandError as FabricCommandError
     from vks.local.image import PoolError
     from vks.local.platform.region import RegionError
+    from vks.local.servers import ServerError
 
+    building = (CommandError, ManifestError, ToolchainError, UpstreamError, PoolError)
+    running = (FabricError, FabricCommandError, RegionError, ServerError, OSError)
     try:
         yield
-    except (CommandError, ToolchainError, PoolError, RegionError, OSError) as error:
+    except (*building, *running) as error:
         raise CliError(str(error), FAILED) from error
 
 

@@ -131,7 +131,9 @@ def _domain(auth: Mapping[str, str], of: str) -> dict[str, str]:
 def sign_in(environ: Mapping[str, str] = os.environ, cloud: str | None = None) -> Session:
     """Asks Keystone for a token and finds the REST API. Raises CliError."""
     who = account(environ, cloud)
-    url = who.auth.get("auth_url", "").rstrip("/")
+    url = str(who.auth.get("auth_url") or "").rstrip("/")
+    if not url:
+        raise CliError("the credential has no auth_url", DENIED)
     url = url if url.endswith("/v3") else f"{url}/v3"
     answer = Origin(url, who.cacert).call(
         "POST", "/auth/tokens", {"Accept": "application/json"}, token_request(who.auth)

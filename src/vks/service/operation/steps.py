@@ -23,6 +23,7 @@ from vks.service.managedcluster.status import ADD_ONS_READY
 #: Condition reasons after which a machine does not come up by itself.
 _FAILED_REASONS = ("NodeStartupTimeout", "ServerFailed", "ServerError", "QuotaExceeded")
 _MAX_DETAILS = 4000
+_MAX_SUMMARY = 200
 
 
 @dataclass(frozen=True)
@@ -217,8 +218,16 @@ def _machines_wait(seen: Observed, machines: Iterable[Machine]) -> str:
 def _says(condition: Condition | None) -> str:
     if condition is None:
         return "waiting to be picked up"
-    first = condition.message.splitlines()[0] if condition.message else ""
-    return f"{condition.reason}: {first}" if first else condition.reason
+    message = summary(condition.message)
+    return f"{condition.reason}: {message}" if message else condition.reason
+
+
+def summary(message: str) -> str:
+    """One line of a condition's message: of Cluster API's indented lists all, else the first."""
+    lines = message.splitlines()
+    if not lines or not lines[0].startswith("* "):
+        return lines[0] if lines else ""
+    return " ".join(line.strip().removeprefix("* ") for line in lines)[:_MAX_SUMMARY]
 
 
 def _concerned(operation: Operation, seen: Observed) -> list[VerdaMachine]:
@@ -238,10 +247,10 @@ def _failure(machines: Iterable[VerdaMachine]) -> OperationError | None:
     for machine in machines:
         for condition in machine.status.conditions:
             if condition.status != "True" and condition.reason in _FAILED_REASONS:
-                summary, _, details = condition.message.partition("\n")
+                first, _, details = condition.message.partition("\n")
                 return OperationError(
                     code=condition.reason,
-                    message=f"{machine.metadata.name}: {summary}",
+                    message=f"{machine.metadata.name}: {first}",
                     details=details[-_MAX_DETAILS:],
                 )
     return None

@@ -29,7 +29,7 @@ from vks.resources.operation import (
 from vks.resources.verdacluster import VerdaCluster, VerdaClusterSpec, VerdaClusterStatus
 from vks.resources.verdamachine import VerdaMachine, VerdaMachineSpec, VerdaMachineStatus
 from vks.service.managedcluster.observe import Observed
-from vks.service.operation.steps import Progress, progress_of, status_of
+from vks.service.operation.steps import Progress, progress_of, status_of, summary
 
 replace = msgspec.structs.replace
 
@@ -174,3 +174,12 @@ def test_a_change_of_what_is_being_deleted_ends() -> None:
     error = progress_of(operation(), seen).error
     assert error is not None
     assert error.code == "TargetDeleted"
+
+
+def test_a_message_that_is_a_list_is_told_whole_and_others_by_their_first_line() -> None:
+    listed = "* NodeHealthy:\n  * Node.Ready: container runtime network not ready"
+    assert summary(listed) == "NodeHealthy: Node.Ready: container runtime network not ready"
+    assert summary("no Node after 600 s; the console's last lines:\n[  OK  ] x") == (
+        "no Node after 600 s; the console's last lines:"
+    )
+    assert summary("") == ""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from vks.cli.errors import FAILED, NOT_FOUND, CliError
 from vks.cli.output import output_option, show
 from vks.local.instance import Instance, InstanceNameError
+
+if TYPE_CHECKING:
+    from vks.local.platform.layout import ServerKind
 
 DEFAULT_NAME = "tokyo"
 
@@ -74,35 +77,52 @@ kubernetes_option = click.option(
 
 def _need_root() -> None:
     if os.geteuid() != 0:
-        raise CliError("a local region needs root; try `sudo vks …`", FAILED)
+        raise CliError(
+            "real servers need root: try `sudo vks …`, or `vks up --servers hollow`", FAILED
+        )
+
+
+servers_option = click.option(
+    "--servers",
+    type=click.Choice(["lxc", "hollow", "records"]),
+    help="What a server is: a system container (lxc, needs root), nothing that boots but all"
+    " that its user data leads to (hollow), or only a record, to try the cloud's API."
+    "  [default: what the region has, else lxc]",
+)
 
 
 @click.command()
 @name_option
-@click.option(
-    "--servers",
-    type=click.Choice(["lxc", "records"]),
-    default="lxc",
-    show_default=True,
-    help="What a server is: a system container, or only a record (to try the cloud's API).",
-)
+@servers_option
 @kubernetes_option
-def up(name: str, servers: Literal["lxc", "records"], kubernetes: tuple[str, ...]) -> None:
+@click.option(
+    "--start-delay",
+    type=click.FloatRange(min=0, max=60),
+    default=0.5,
+    show_default=True,
+    help="Seconds that each step of a hollow server's start takes.",
+)
+def up(
+    name: str, servers: ServerKind | None, kubernetes: tuple[str, ...], start_delay: float
+) -> None:
     """Start the local region; quick when it runs already."""
-    _need_root()
     from vks.local.doctor import lacking
     from vks.local.platform import region
     from vks.local.progress import terminal_progress
 
     instance = instance_named(name)
-    if missing := lacking(instance):
+    with _explained():
+        kind = region.servers_of(instance, servers)
+    if kind != "hollow":
+        _need_root()
+    if missing := lacking(instance, kind):
         raise CliError(
             "this machine lacks something, `vks doctor --install` may help",
             FAILED,
             tuple(f"{finding.subject}: {finding.fix}" for finding in missing),
         )
     with _explained():
-        region.up(instance, terminal_progress(), servers, kubernetes)
+        region.up(instance, terminal_progress(), kind, kubernetes, start_delay)
 
 
 @click.command()
@@ -132,12 +152,14 @@ def build(name: str, kubernetes: tuple[str, ...]) -> None:
 @click.option("--purge", is_flag=True, help="Remove servers, namespaces and files too.")
 def down(name: str, purge: bool) -> None:
     """Stop the local region. Built programs and images stay in the cache."""
-    _need_root()
     from vks.local.platform import region
     from vks.local.progress import terminal_progress
 
+    instance = instance_named(name)
     with _explained():
-        region.down(instance_named(name), terminal_progress(), purge=purge)
+        if region.servers_of(instance) != "hollow":
+            _need_root()
+        region.down(instance, terminal_progress(), purge=purge)
 
 
 @click.command()
@@ -191,8 +213,9 @@ def logs(name: str, process: str, lines: int) -> None:
 
 @click.command()
 @name_option
+@servers_option
 @click.option("--install", is_flag=True, help="Install the missing Debian packages by apt.")
-def doctor(name: str, install: bool) -> None:
+def doctor(name: str, servers: ServerKind | None, install: bool) -> None:
     """Say what this machine lacks, one line each, with the fix."""
     from vks.local.doctor import examine, install_packages
 
@@ -200,7 +223,7 @@ def doctor(name: str, install: bool) -> None:
         _need_root()
         with _explained():
             install_packages()
-    findings = examine(instance_named(name))
+    findings = examine(instance_named(name), servers or "lxc")
     for finding in findings:
         mark = "ok  " if finding.ok else "MISS" if finding.required else "warn"
         line = f"{mark}  {finding.subject}: {finding.detail}"

@@ -11,6 +11,8 @@ import json
 import os
 import re
 import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,14 +43,17 @@ class Instance:
     def named(cls, name: str) -> Instance:
         """The instance of that name below `VKS_HOME` and `VKS_CACHE`.
 
-        Raises InstanceNameError unless `name` is a DNS label of at most 20 characters.
+        By default these are the system's directories for root, and the user's own (XDG base
+        directories) for others. Raises InstanceNameError unless `name` is a DNS label of at most
+        20 characters.
         """
         if not _NAME.fullmatch(name):
             raise InstanceNameError(
                 f"instance name {name!r} must be a DNS label of at most 20 characters"
             )
-        homes = Path(os.environ.get("VKS_HOME", "/var/lib/vks"))
-        cache = Path(os.environ.get("VKS_CACHE", "/var/cache/vks"))
+        homes, cache = _default_directories()
+        homes = Path(os.environ.get("VKS_HOME", homes))
+        cache = Path(os.environ.get("VKS_CACHE", cache))
         return cls(name=name, home=homes / name, cache=cache)
 
     @property
@@ -69,34 +74,58 @@ class Instance:
         """Pid files, sockets and the supervisor's state."""
         return self.home / "run"
 
+    @property
+    def lock(self) -> Path:
+        """Held by whoever brings the instance up or down; outlives its home."""
+        return self.home.with_name(f".{self.name}.lock")
+
     def ports(self) -> dict[str, int]:
         """The published ports, allocated on the first call and kept for the instance's life.
 
         The same number is used inside the fabric and on the host's loopback, so that a URL
         such as those in Keystone's catalog is valid on both sides.
         """
+        return self.allocate("ports.json", PUBLISHED_PORTS)
+
+    def allocate(self, file: str, preferred: Mapping[str, int]) -> dict[str, int]:
+        """Free ports of the host's loopback by name, written down in `file` on the first call."""
         self.home.mkdir(parents=True, exist_ok=True)
-        path = self.home / "ports.json"
+        path = self.home / file
         with (self.home / ".ports.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if path.exists():
                 known: dict[str, int] = json.loads(path.read_text())
                 return known
-            ports = {name: _free_port(preferred) for name, preferred in PUBLISHED_PORTS.items()}
+            with ExitStack() as held:  # until all are found, so that none is found twice
+                probes = {
+                    name: held.enter_context(_listenable(port)) for name, port in preferred.items()
+                }
+                ports: dict[str, int] = {
+                    name: probe.getsockname()[1] for name, probe in probes.items()
+                }
             partial = path.with_suffix(".tmp")
             partial.write_text(json.dumps(ports, indent=2) + "\n")
             partial.replace(path)
             return ports
 
 
-def _free_port(preferred: int) -> int:
-    """`preferred` when nobody listens there, else a port that the kernel picks."""
+def _default_directories() -> tuple[Path, Path]:
+    """Where homes and the cache are: root's are the system's."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/vks"), Path("/var/cache/vks")
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(state) / "vks", Path(cache) / "vks"
+
+
+def _listenable(preferred: int) -> socket.socket:
+    """Bound to `preferred` when nobody listens there, else to a port that the kernel picks."""
     for candidate in (preferred, 0):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", candidate))
-            except OSError:
-                continue
-            port: int = probe.getsockname()[1]
-            return port
+        probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            probe.bind(("127.0.0.1", candidate))
+        except OSError:
+            probe.close()
+        else:
+            return probe
     raise OSError("no free port on 127.0.0.1")

@@ -52,6 +52,15 @@ class Workshop:
                 self.bin.mkdir(parents=True, exist_ok=True)
                 make()
 
+    def single(self, program: Program) -> Path:
+        """The program alone, made unless it is there. Raises CommandError or ToolchainError."""
+        target = self.bin / program.name
+        if not target.exists():
+            with self._locked():
+                self.bin.mkdir(parents=True, exist_ok=True)
+                self.obtain([program])
+        return target
+
     def obtain(self, programs: Iterable[Program]) -> None:
         """Puts those that are missing into `bin`. Raises CommandError or ToolchainError."""
         wanted = tuple(programs)

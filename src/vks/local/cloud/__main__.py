@@ -17,8 +17,15 @@ import socket
 import sys
 from pathlib import Path
 
-from vks.local.cloud.app import open_database, real_backends, recorded_backends, serve
-from vks.local.cloud.core.database import DatabaseVersionError
+from vks.local.cloud.app import (
+    Backends,
+    hollow_backends,
+    open_database,
+    real_backends,
+    recorded_backends,
+    serve,
+)
+from vks.local.cloud.core.database import Database, DatabaseVersionError
 from vks.local.cloud.seed import SeedError, load_seed
 from vks.local.instance import Instance, InstanceNameError
 
@@ -46,8 +53,8 @@ def _run(options: argparse.Namespace) -> int:
     if seed_path is None or database is None or (instance is None and options.port is None):
         raise SeedError("give --instance, or all of --seed, --database and --port")
     seed = load_seed(seed_path)
-    if seed.back_end == "lxc" and instance is None:
-        raise SeedError("back end lxc needs --instance")
+    if seed.back_end != "records" and instance is None:
+        raise SeedError(f"back end {seed.back_end} needs --instance")
     os.umask(0o077)
     database.parent.mkdir(parents=True, exist_ok=True)
     db = open_database(database)
@@ -57,16 +64,17 @@ def _run(options: argparse.Namespace) -> int:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
-    backends = (
-        real_backends(db, instance)
-        if instance is not None and seed.back_end == "lxc"
-        else recorded_backends()
-    )
     try:
-        asyncio.run(serve(db, seed, backends, listener))
+        asyncio.run(serve(db, seed, _backends(db, seed.back_end, instance), listener))
     finally:
         db.close()
     return 0
+
+
+def _backends(db: Database, kind: str, instance: Instance | None) -> Backends:
+    if instance is None or kind == "records":
+        return recorded_backends()
+    return real_backends(db, instance) if kind == "lxc" else hollow_backends(db, instance)
 
 
 if __name__ == "__main__":

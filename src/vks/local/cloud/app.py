@@ -45,9 +45,12 @@ SERVICES = [IDENTITY, COMPUTE, NETWORK, IMAGE, LBAAS, ADMIN]
 
 @dataclass(frozen=True)
 class Backends:
+    """`concurrency` is how many servers are worked on at a time."""
+
     servers: ServerBackend
     networks: NetworkBackend
     balancers: BalancerBackend
+    concurrency: int = 16
 
 
 def open_database(path: Path | str) -> Database:
@@ -85,6 +88,28 @@ def real_backends(db: Database, instance: Instance) -> Backends:
     return Backends(LxcBackend(instance, fabric, image_path), fabric, DataPlane(instance, fabric))
 
 
+def hollow_backends(db: Database, instance: Instance) -> Backends:
+    """Servers that only act on their user data, load balancers on loopback addresses."""
+    from vks.local.servers.hollow.backend import HollowBackend
+    from vks.local.servers.hollow.balancers import HollowBalancers
+    from vks.local.servers.hollow.client import HollowClient
+
+    def version(image_id: str) -> str:
+        image = IMAGES.get(db, id=image_id)
+        if image is None:
+            raise ServerError(f"image {image_id} does not exist")
+        return str(image.properties.get("vks_kubernetes_version", ""))
+
+    client = HollowClient(instance.run)
+    # Starting one is waiting: the number of a real region's hosts bounds nothing here.
+    return Backends(
+        HollowBackend(client, version),
+        RecordedNetworks(),
+        HollowBalancers(client),
+        concurrency=1024,
+    )
+
+
 @contextlib.asynccontextmanager
 async def running(
     db: Database, seed: Seed, backends: Backends, listener: socket.socket
@@ -95,7 +120,15 @@ async def running(
     await asyncio.to_thread(plant, db, seed)
     faults = FaultRules(db)
     faults.load()
-    work = Work(db, settings, faults, backends.servers, backends.networks, backends.balancers)
+    work = Work(
+        db,
+        settings,
+        faults,
+        backends.servers,
+        backends.networks,
+        backends.balancers,
+        concurrency=backends.concurrency,
+    )
     cloud = Cloud(db, settings, backends.servers, backends.balancers, faults, work)
     runner = web.AppRunner(
         Dispatcher(cloud, SERVICES).application(), access_log=None, handle_signals=False

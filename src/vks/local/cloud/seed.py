@@ -7,7 +7,7 @@ flavors and images are brought to what it says, nothing is removed.
     region: tokyo
     zones:                              # availability zone -> its hosts (simulated)
       tokyo-1: [tokyo-1-hv1, tokyo-1-hv2, tokyo-1-hv3]
-    back_end: lxc                       # lxc, or records (nothing behind the API)
+    back_end: lxc                       # lxc, hollow, or records (nothing behind the API)
     url: http://127.0.0.1:7500          # optional; the catalog's base, default http://127.0.0.1:PORT
     service_endpoints: {kubernetes: http://127.0.0.1:7080/v1}
     operator_token: …                   # optional; needed for /admin when given
@@ -121,7 +121,7 @@ class SeedPool(_Part, frozen=True, kw_only=True):
 class Seed(_Part, frozen=True, kw_only=True):
     region: str
     zones: dict[str, list[str]]
-    back_end: Literal["lxc", "records"] = "records"
+    back_end: Literal["lxc", "hollow", "records"] = "records"
     url: str | None = None
     service_endpoints: dict[str, str] = {}
     operator_token: str = ""

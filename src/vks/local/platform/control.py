@@ -1,4 +1,4 @@
-"""The supervisor's control socket: JSON lines over a Unix socket that only root may open.
+"""The supervisor's control socket: JSON lines over a Unix socket that only its owner may open.
 
 A client sends one `Request`. `reload` and `watch` answer with the state at every change until
 the client goes away; `stop` does the same until the last program has ended; `restart` answers
@@ -42,11 +42,11 @@ class ControlError(RuntimeError):
 
 
 @contextlib.contextmanager
-def _address(run: Path) -> Iterator[str]:
+def unix_address(path: Path) -> Iterator[str]:
     """The socket's path by way of a descriptor: socket paths are limited to 107 bytes."""
-    directory = os.open(run, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield f"/proc/self/fd/{directory}/{SOCKET_NAME}"
+        yield f"/proc/self/fd/{directory}/{path.name}"
     finally:
         os.close(directory)
 
@@ -56,7 +56,7 @@ async def serve_control(supervisor: Supervisor) -> AsyncIterator[None]:
     """Answers on the socket while the block runs."""
     (supervisor.run_dir / SOCKET_NAME).unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with _address(supervisor.run_dir) as address:
+    with unix_address(supervisor.run_dir / SOCKET_NAME) as address:
         listener.bind(address)
     (supervisor.run_dir / SOCKET_NAME).chmod(0o600)
 
@@ -120,7 +120,7 @@ class Connection:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout)
         try:
-            with _address(run) as address:
+            with unix_address(run / SOCKET_NAME) as address:
                 self._socket.connect(address)
             self._socket.sendall(msgspec.json.encode(request) + b"\n")
         except BaseException:

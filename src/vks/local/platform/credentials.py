@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
 from vks.local.assets import kubernetes_projects
 from vks.local.image import NodeImage
 from vks.local.platform import files
-from vks.local.platform.layout import Layout
-
-ServerKind = Literal["lxc", "records"]
+from vks.local.platform.layout import Layout, ServerKind
 
 ZONES_PER_REGION = 3
 _HOSTS_PER_ZONE = 3
@@ -39,6 +37,14 @@ def passwords(layout: Layout) -> dict[str, str]:
     return made
 
 
+def recorded_servers(layout: Layout) -> ServerKind | None:
+    """What the region's servers are; None for a region that has never been up."""
+    if not layout.seed.exists():
+        return None
+    known: ServerKind = yaml.safe_load(layout.seed.read_text())["back_end"]
+    return known
+
+
 def offered(layout: Layout, own: str, more: Iterable[str]) -> list[str]:
     """The Kubernetes versions of the region: its own, `more`, and those it offered before:
     clusters may run them."""
@@ -51,7 +57,6 @@ def write_all(
     layout: Layout,
     ports: dict[str, int],
     images: Mapping[str, NodeImage | None],
-    servers: ServerKind,
 ) -> None:
     """Writes the cloud's seed, the service's configuration and the `clouds.yaml` files.
 
@@ -61,7 +66,7 @@ def write_all(
     region = layout.instance.name
     secret = passwords(layout)
     identity = f"http://127.0.0.1:{ports['cloud']}/identity/v3"
-    seed = _seed(region, secret, ports, servers) | {
+    seed = _seed(layout, secret, ports) | {
         "images": [_image(version, image) for version, image in images.items()]
     }
     files.write(layout.seed, yaml.safe_dump(seed, sort_keys=False))
@@ -91,20 +96,17 @@ def _cloud(identity: str, region: str, user: str, password: str, project: str) -
     }
 
 
-def _seed(
-    region: str,
-    secret: dict[str, str],
-    ports: dict[str, int],
-    servers: ServerKind,
-) -> dict[str, Any]:
+def _seed(layout: Layout, secret: dict[str, str], ports: dict[str, int]) -> dict[str, Any]:
+    region = layout.instance.name
     hosts = range(1, _HOSTS_PER_ZONE + 1)
     return {
         "region": region,
         "zones": {zone: [f"{zone}-hv{number}" for number in hosts] for zone in zones(region)},
-        "back_end": servers,
+        "back_end": layout.servers,
+        **({} if layout.has_fabric else _without_fabric(ports["management"])),
         "service_endpoints": {"kubernetes": f"http://127.0.0.1:{ports['api']}/v1"},
         "operator_token": secret["operator_token"],
-        "projects": [{"name": "admin"}, {"name": "test"}],
+        "projects": [{"name": "admin"}, {"name": "test", **_quotas(layout)}],
         "users": [
             {
                 "name": "admin",
@@ -131,6 +133,33 @@ def _seed(
     }
 
 
+def _without_fabric(port: int) -> dict[str, Any]:
+    """Load balancers get loopback addresses, which every user of the machine may listen on.
+
+    A range of the region's own comes of the management API's port, which no other region of
+    the machine has. Servers' addresses lead nowhere: there may be thousands.
+    """
+    return {
+        "vip_range": f"127.{port >> 8}.{port & 255}.0/24",
+        "subnet_pool": {"prefixes": ["10.128.0.0/9"], "default_prefixlen": 20},
+    }
+
+
+def _quotas(layout: Layout) -> dict[str, Any]:
+    """Hollow servers cost nothing: scale is what they are for."""
+    if layout.servers != "hollow":
+        return {}
+    return {
+        "quotas": {
+            "compute": dict.fromkeys(("instances", "cores", "ram", "server_groups"), -1),
+            "network": dict.fromkeys(
+                ("network", "subnet", "port", "router", "security_group", "security_group_rule"), -1
+            ),
+            "lbaas": {"loadbalancers": -1},
+        }
+    }
+
+
 def _image(version: str, image: NodeImage | None) -> dict[str, Any]:
     return {
         "name": f"debian-12-k8s-{version}",
@@ -141,6 +170,7 @@ def _image(version: str, image: NodeImage | None) -> dict[str, Any]:
 
 def _service(layout: Layout, ports: dict[str, int], identity: str) -> dict[str, Any]:
     return {
+        **({"limits": {"maxPoolReplicas": 1000}} if layout.servers == "hollow" else {}),
         "regions": [
             {
                 "name": layout.instance.name,
@@ -149,7 +179,7 @@ def _service(layout: Layout, ports: dict[str, int], identity: str) -> dict[str, 
                 "identityUrl": identity,
                 "cloud": {"cloudsYaml": str(layout.service_clouds_yaml), "cloud": SERVICE_USER},
                 # From the host the fabric's addresses are reached by way of the gateway.
-                "proxyUrl": f"http://127.0.0.1:{ports['proxy']}",
+                **({"proxyUrl": f"http://127.0.0.1:{ports['proxy']}"} if layout.has_fabric else {}),
                 "bootstrap": {
                     # Servers are containers: kubeadm would ask their kernel for a config file.
                     "ignorePreflightErrors": ["SystemVerification"],
@@ -157,5 +187,5 @@ def _service(layout: Layout, ports: dict[str, int], identity: str) -> dict[str, 
                     "startupProbeSeconds": 1,
                 },
             }
-        ]
+        ],
     }

@@ -1,21 +1,36 @@
-"""Where an instance keeps the platform's files, and the ports inside its fabric."""
+"""Where an instance keeps the platform's files, and where its programs listen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from vks.local.instance import Instance
 
 #: Every private address of a region (DESIGN, address plan): what the proxy lets through.
 FABRIC_CIDR = "10.60.0.0/16"
 
+#: What stands behind a server: a system container, nothing but what its user data would make of
+#: it, or a record.
+ServerKind = Literal["lxc", "hollow", "records"]
+
 #: Ports on 127.0.0.1 inside the fabric; fixed, because every instance has its own namespace.
-ETCD_PORT = 2379
-ETCD_PEER_PORT = 2380
-CONTROLLER_MANAGER_PORT = 10257
-PROVIDER_PORT = 8081
-CONTROLLERS_PORT = 8082
+#: A region without a fabric prefers them and gets others where they are taken.
+INNER_PORTS = {
+    "etcd": 2379,
+    "etcd-peer": 2380,
+    "kube-controller-manager": 10257,
+    "provider": 8081,
+    "controllers": 8082,
+    **{
+        f"{manager}-{purpose}": port + number
+        for number, manager in enumerate(
+            ("capi-core", "capi-kubeadm-bootstrap", "capi-kubeadm-control-plane")
+        )
+        for purpose, port in (("webhook", 9443), ("health", 9440), ("diagnostics", 8443))
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +38,24 @@ class Layout:
     """Paths below the instance's home; computing them touches nothing."""
 
     instance: Instance
+    servers: ServerKind = "lxc"
+
+    @property
+    def has_fabric(self) -> bool:
+        """Whether the region has network namespaces; without, it lives on the host's loopback
+        and needs no root."""
+        return self.servers != "hollow"
+
+    @property
+    def netns(self) -> str:
+        """The network namespace of the region's programs, empty for the host's."""
+        return str(self.instance.fabric_netns_path) if self.has_fabric else ""
+
+    def inner_ports(self) -> dict[str, int]:
+        """Where the programs listen on 127.0.0.1 that nobody outside of the region talks to."""
+        if self.has_fabric:
+            return INNER_PORTS
+        return self.instance.allocate("inner-ports.json", INNER_PORTS)
 
     @property
     def home(self) -> Path:

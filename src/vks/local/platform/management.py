@@ -7,7 +7,7 @@ managers. What deviates from a default says why.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +16,7 @@ from vks import resources
 from vks.local.assets.model import Assets
 from vks.local.platform import files
 from vks.local.platform.kubeconfigs import kubeconfig
-from vks.local.platform.layout import (
-    CONTROLLER_MANAGER_PORT,
-    ETCD_PEER_PORT,
-    ETCD_PORT,
-    Layout,
-)
+from vks.local.platform.layout import Layout
 from vks.local.platform.pki import Authority
 from vks.local.platform.processes import HttpProbe, Process
 from vks.provider.components import config_directory
@@ -44,13 +39,10 @@ CONTROLLERS = ("garbage-collector-controller", "namespace-controller")
 
 
 class Manager(NamedTuple):
-    """One upstream Cluster API manager: its directory in the module, its ports in the fabric."""
+    """One upstream Cluster API manager, and its directory in the module."""
 
     program: str
     module: str
-    webhook_port: int
-    health_port: int
-    diagnostics_port: int
 
     def manifests(self, assets: Assets) -> tuple[Path, ...]:
         """Upstream's definitions, webhook configurations and role."""
@@ -60,9 +52,9 @@ class Manager(NamedTuple):
 
 
 MANAGERS = (
-    Manager("capi-core", "core", 9443, 9440, 8443),
-    Manager("capi-kubeadm-bootstrap", "bootstrap/kubeadm", 9444, 9441, 8444),
-    Manager("capi-kubeadm-control-plane", "controlplane/kubeadm", 9445, 9442, 8445),
+    Manager("capi-core", "core"),
+    Manager("capi-kubeadm-bootstrap", "bootstrap/kubeadm"),
+    Manager("capi-kubeadm-control-plane", "controlplane/kubeadm"),
 )
 
 
@@ -96,25 +88,26 @@ def _serving_directory(layout: Layout, authority: Authority) -> None:
 
 def processes(layout: Layout, assets: Assets, port: int, env: dict[str, str]) -> Iterable[Process]:
     """The management plane, listening on 127.0.0.1 of the fabric; the API server on `port`."""
+    inner = layout.inner_ports()
     programs, authority = assets.bin, layout.pki / "ca.crt"
     inputs = files.digest([*layout.pki.glob("*.crt"), *layout.pki.glob("*.pub")])
-    netns = str(layout.instance.fabric_netns_path)
+    netns = layout.netns
     program = partial(Process, env=env, netns=netns, inputs=inputs)
     yield program(
         name="etcd",
-        argv=_etcd(programs, layout.etcd),
-        probe=HttpProbe(port=ETCD_PORT, path="/readyz"),
+        argv=_etcd(programs, layout.etcd, inner),
+        probe=HttpProbe(port=inner["etcd"], path="/readyz"),
     )
     yield program(
         name="kube-apiserver",
-        argv=_apiserver(programs, layout.pki, port),
+        argv=_apiserver(programs, layout.pki, port, inner["etcd"]),
         probe=HttpProbe(port=port, path="/readyz", tls=True, ca_file=str(authority)),
         depends_on=("etcd",),
         stop_seconds=15.0,
     )
     yield Process(
         name=MANIFESTS,
-        argv=_manifests(layout, assets),
+        argv=_manifests(layout, assets, inner),
         env=env,
         netns=netns,
         inputs=_manifests_digest(assets),
@@ -123,22 +116,25 @@ def processes(layout: Layout, assets: Assets, port: int, env: dict[str, str]) ->
     )
     yield program(
         name="kube-controller-manager",
-        argv=_controller_manager(programs, layout),
+        argv=_controller_manager(programs, layout, inner),
         probe=HttpProbe(
-            port=CONTROLLER_MANAGER_PORT, path="/healthz", tls=True, ca_file=str(authority)
+            port=inner["kube-controller-manager"],
+            path="/healthz",
+            tls=True,
+            ca_file=str(authority),
         ),
         depends_on=(MANIFESTS,),
     )
     for manager in MANAGERS:
         yield program(
             name=manager.program,
-            argv=_cluster_api(programs, layout, manager),
-            probe=HttpProbe(port=manager.health_port, path="/readyz"),
+            argv=_cluster_api(programs, layout, manager, inner),
+            probe=HttpProbe(port=inner[f"{manager.program}-health"], path="/readyz"),
             depends_on=(MANIFESTS,),
         )
 
 
-def _manifests(layout: Layout, assets: Assets) -> tuple[str, ...]:
+def _manifests(layout: Layout, assets: Assets, inner: Mapping[str, int]) -> tuple[str, ...]:
     return (
         sys.executable,
         "-m",
@@ -146,7 +142,7 @@ def _manifests(layout: Layout, assets: Assets) -> tuple[str, ...]:
         f"--kubeconfig={layout.management_kubeconfig}",
         f"--authority={layout.pki / 'ca.crt'}",
         *(
-            f"--manager={manager.program}:{manager.webhook_port}:{path}"
+            f"--manager={manager.program}:{inner[f'{manager.program}-webhook']}:{path}"
             for manager in MANAGERS
             for path in manager.manifests(assets)
         ),
@@ -164,14 +160,17 @@ def _manifests_digest(assets: Assets) -> str:
     return files.digest([*upstream, *ours])
 
 
-def _etcd(programs: Path, data: Path) -> tuple[str, ...]:
-    client, peer = f"http://127.0.0.1:{ETCD_PORT}", f"http://127.0.0.1:{ETCD_PEER_PORT}"
+def _etcd(programs: Path, data: Path, inner: Mapping[str, int]) -> tuple[str, ...]:
+    client = f"http://127.0.0.1:{inner['etcd']}"
+    peer = f"http://127.0.0.1:{inner['etcd-peer']}"
     return (
         str(programs / "etcd"),
         f"--data-dir={data}",
         f"--listen-client-urls={client}",
         f"--advertise-client-urls={client}",
         f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
         # The region does not outlive a crash of its machine; of a process it does.
         "--unsafe-no-fsync",
         "--auto-compaction-mode=periodic",
@@ -180,10 +179,10 @@ def _etcd(programs: Path, data: Path) -> tuple[str, ...]:
     )
 
 
-def _apiserver(programs: Path, pki: Path, port: int) -> tuple[str, ...]:
+def _apiserver(programs: Path, pki: Path, port: int, etcd: int) -> tuple[str, ...]:
     return (
         str(programs / "kube-apiserver"),
-        f"--etcd-servers=http://127.0.0.1:{ETCD_PORT}",
+        f"--etcd-servers=http://127.0.0.1:{etcd}",
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",
         # Without a default route it finds no address by itself; nothing reads this one,
@@ -203,7 +202,9 @@ def _apiserver(programs: Path, pki: Path, port: int) -> tuple[str, ...]:
     )
 
 
-def _controller_manager(programs: Path, layout: Layout) -> tuple[str, ...]:
+def _controller_manager(
+    programs: Path, layout: Layout, inner: Mapping[str, int]
+) -> tuple[str, ...]:
     config = layout.component_kubeconfig("kube-controller-manager")
     return (
         str(programs / "kube-controller-manager"),
@@ -211,20 +212,25 @@ def _controller_manager(programs: Path, layout: Layout) -> tuple[str, ...]:
         f"--controllers={','.join(CONTROLLERS)}",
         "--leader-elect=false",
         "--bind-address=127.0.0.1",
-        f"--secure-port={CONTROLLER_MANAGER_PORT}",
+        f"--secure-port={inner['kube-controller-manager']}",
         f"--tls-cert-file={layout.pki / 'serving.crt'}",
         f"--tls-private-key-file={layout.pki / 'serving.key'}",
         "--profiling=false",
     )
 
 
-def _cluster_api(programs: Path, layout: Layout, manager: Manager) -> tuple[str, ...]:
+def _cluster_api(
+    programs: Path, layout: Layout, manager: Manager, inner: Mapping[str, int]
+) -> tuple[str, ...]:
+    health = inner[f"{manager.program}-health"]
+    diagnostics = inner[f"{manager.program}-diagnostics"]
     return (
         str(programs / manager.program),
         f"--kubeconfig={layout.component_kubeconfig(manager.program)}",
-        f"--webhook-port={manager.webhook_port}",
+        # Upstream has no option for its address: without a fabric it listens on all of them.
+        f"--webhook-port={inner[f'{manager.program}-webhook']}",
         f"--webhook-cert-dir={layout.pki / 'webhooks'}",
-        f"--health-addr=127.0.0.1:{manager.health_port}",
-        f"--diagnostics-address=127.0.0.1:{manager.diagnostics_port}",
+        f"--health-addr=127.0.0.1:{health}",
+        f"--diagnostics-address=127.0.0.1:{diagnostics}",
         "--insecure-diagnostics",  # plain HTTP on the fabric's loopback
     )

@@ -6,24 +6,38 @@ import asyncio
 import ssl
 from pathlib import Path
 
+from vks.local.platform.control import unix_address
 from vks.local.platform.netns import connect
-from vks.local.platform.processes import HttpProbe, TcpProbe
+from vks.local.platform.processes import HttpProbe, Probe, TcpProbe, UnixProbe
 
 
-async def ready(probe: HttpProbe | TcpProbe, netns: Path | None, timeout: float = 2.0) -> str:
+async def ready(probe: Probe, netns: Path | None, timeout: float = 2.0) -> str:
     """Empty when it serves, else what is wrong, in one line."""
     try:
         async with asyncio.timeout(timeout):
+            if isinstance(probe, UnixProbe):
+                return await _unix(Path(probe.path))
             if isinstance(probe, TcpProbe):
                 (await connect(netns, probe.host, probe.port, timeout)).close()
                 return ""
             return await _http(probe, netns, timeout)
     except TimeoutError:
-        return f"no answer within {timeout:g} s on port {probe.port}"
+        return f"no answer within {timeout:g} s on {_where(probe)}"
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-        return f"port {probe.port}: the answer is not HTTP"
+        return f"{_where(probe)}: the answer is not HTTP"
     except OSError as error:
-        return f"port {probe.port}: {error.strerror or error}"
+        return f"{_where(probe)}: {error.strerror or error}"
+
+
+def _where(probe: Probe) -> str:
+    return probe.path if isinstance(probe, UnixProbe) else f"port {probe.port}"
+
+
+async def _unix(path: Path) -> str:
+    with unix_address(path) as address:
+        _, writer = await asyncio.open_unix_connection(address)
+    writer.close()
+    return ""
 
 
 async def _http(probe: HttpProbe, netns: Path | None, timeout: float) -> str:

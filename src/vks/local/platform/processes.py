@@ -30,6 +30,15 @@ class TcpProbe(msgspec.Struct, frozen=True, kw_only=True, tag="tcp", forbid_unkn
     host: str = "127.0.0.1"
 
 
+class UnixProbe(msgspec.Struct, frozen=True, kw_only=True, tag="unix", forbid_unknown_fields=True):
+    """Ready once a connection to the Unix socket is accepted."""
+
+    path: str
+
+
+Probe = HttpProbe | TcpProbe | UnixProbe
+
+
 class Process(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One program to keep running; a `one_shot` has to succeed once instead.
 
@@ -43,7 +52,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     argv: tuple[str, ...]
     env: dict[str, str] = {}
     netns: str = ""
-    probe: HttpProbe | TcpProbe | None = None
+    probe: Probe | None = None
     depends_on: tuple[str, ...] = ()
     one_shot: bool = False
     stop_seconds: float = 10.0

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import msgspec
 
+from vks.local.assets import kubernetes_projects
 from vks.local.assets.ensure import ensure_assets, ensure_release
+from vks.local.assets.hollow import ensure_hollow
 from vks.local.assets.model import Assets
 from vks.local.fabric import Fabric
 from vks.local.fabric.netns import names as netns_names
@@ -23,10 +25,9 @@ from vks.local.image import NodeImage, Pool, ensure_image
 from vks.local.instance import Instance
 from vks.local.platform import credentials, files, host, management, services
 from vks.local.platform.control import Connection, ControlError, Request
-from vks.local.platform.credentials import ServerKind
-from vks.local.platform.layout import Layout
+from vks.local.platform.layout import Layout, ServerKind
 from vks.local.platform.logs import tail
-from vks.local.platform.processes import Plan, SupervisorState
+from vks.local.platform.processes import Plan, Process, SupervisorState
 from vks.local.platform.procfs import Handle, identity, pids_in_netns
 from vks.local.platform.supervisor import Supervisor
 from vks.local.platform.supervisor import lock as supervisor_lock
@@ -34,6 +35,8 @@ from vks.local.progress import Progress, Step
 
 #: Silence for that long while programs start means that something is wrong.
 READY_SECONDS = 120.0
+#: How long each step of a hollow server's start takes unless it is said otherwise, in seconds.
+START_DELAY = 0.5
 _CONNECT_SECONDS = 10.0
 _SWEEP_SECONDS = 5.0
 
@@ -44,30 +47,52 @@ class RegionError(RuntimeError):
     """The region cannot be brought to where it should be; the message says what to look at."""
 
 
+def servers_of(instance: Instance, wanted: ServerKind | None = None) -> ServerKind:
+    """What the region's servers are or will be. Raises RegionError for a change of it."""
+    known = credentials.recorded_servers(Layout(instance))
+    if known is not None and wanted not in (None, known):
+        raise RegionError(
+            f"region {instance.name} has {known} servers; to get {wanted} ones, remove it first "
+            f"(`vks down --name {instance.name} --purge`)"
+        )
+    return known or wanted or "lxc"
+
+
 def up(
     instance: Instance,
     progress: Progress,
-    servers: ServerKind = "lxc",
+    servers: ServerKind | None = None,
     kubernetes: Sequence[str] = (),
+    start_delay: float = START_DELAY,
 ) -> None:
     """Brings the region up. Raises RegionError, and what assets and image raise.
 
     It offers its own Kubernetes release, those of `kubernetes`, and what it offered before.
+    `start_delay` in seconds is how long each step of a hollow server's start takes.
     """
     with exclusively(instance):
+        layout = Layout(instance, servers_of(instance, servers))
         assets = ensure_assets(instance.cache, progress)
-        layout = Layout(instance)
+        if layout.servers == "hollow":
+            kubernetes = [*kubernetes_projects()]  # every release: there is nothing to build
         versions = credentials.offered(layout, assets.versions.kubernetes, kubernetes)
         images: dict[str, NodeImage | None] = dict.fromkeys(versions)
-        if servers == "lxc":
+        if layout.servers == "lxc":
             Pool(instance.cache).claim(instance.name)
             images |= node_images(instance.cache, assets, versions, progress)
-        host.prepare(instance.home)
-        asyncio.run(Fabric(instance).create())
+        if layout.has_fabric:
+            host.prepare(instance.home)
+            asyncio.run(Fabric(instance).create())
         ports = instance.ports()
         management.prepare(layout, f"https://127.0.0.1:{ports['management']}")
-        credentials.write_all(layout, ports, images, servers)
-        wanted = plan(layout, assets, ports)
+        credentials.write_all(layout, ports, images)
+        env = environment(layout)
+        behind = None
+        if layout.servers == "hollow":
+            program = ensure_hollow(instance.cache, progress)
+            instance.run.mkdir(parents=True, exist_ok=True)
+            behind = services.hollow(layout, program, start_delay, env)
+        wanted = plan(layout, assets, ports, env, behind)
         files.write(layout.plan, msgspec.json.format(msgspec.json.encode(wanted)))
         _start(instance, wanted, progress)
 
@@ -85,20 +110,30 @@ def node_images(
     }
 
 
-def plan(layout: Layout, assets: Assets, ports: dict[str, int]) -> Plan:
-    """Everything that runs in the region."""
-    env = {
+def environment(layout: Layout) -> dict[str, str]:
+    """The whole environment of the region's programs."""
+    return {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": "/root",
+        "HOME": str(Path.home()),
         "LANG": "C.UTF-8",
         "VKS_HOME": str(layout.home.parent),
         "VKS_CACHE": str(layout.instance.cache),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def plan(
+    layout: Layout,
+    assets: Assets,
+    ports: dict[str, int],
+    env: dict[str, str],
+    behind: Process | None,
+) -> Plan:
+    """Everything that runs in the region; `behind` is what hollow servers are made of."""
     return Plan(
         processes=(
             *management.processes(layout, assets, ports["management"], env),
-            *services.processes(layout, ports, env),
+            *services.processes(layout, ports, env, behind),
         )
     )
 
@@ -177,14 +212,19 @@ def down(instance: Instance, progress: Progress, *, purge: bool = False) -> None
     if not instance.home.exists() and not instance.fabric_netns_path.exists():
         return
     with exclusively(instance):
+        layout = Layout(instance, servers_of(instance))
         with progress.step(f"Stopping region {instance.name}"):
             _stop_programs(instance)
-        with progress.step("Removing servers" if purge else "Stopping servers"):
-            asyncio.run(_servers_off(instance, purge))
-            asyncio.run(_sweep(instance))
+        if layout.has_fabric:
+            with progress.step("Removing servers" if purge else "Stopping servers"):
+                if layout.servers == "lxc":
+                    asyncio.run(_servers_off(instance, purge))
+                asyncio.run(_sweep(instance))
         if purge:
             with progress.step("Removing namespaces and files"):
-                _purge(instance)
+                if layout.has_fabric:
+                    _purge_fabric(instance)
+                shutil.rmtree(instance.home)
 
 
 def _stop_programs(instance: Instance) -> None:
@@ -205,9 +245,6 @@ def _stop_programs(instance: Instance) -> None:
 
 
 async def _servers_off(instance: Instance, purge: bool) -> None:
-    seed = Layout(instance).seed
-    if not seed.exists() or "back_end: lxc" not in seed.read_text():
-        return
     from vks.local.servers.lxc.backend import LxcBackend
 
     def image_path(image: str) -> Path:
@@ -232,20 +269,18 @@ async def _sweep(instance: Instance) -> None:
         handle.close()
 
 
-def _purge(instance: Instance) -> None:
+def _purge_fabric(instance: Instance) -> None:
     asyncio.run(Fabric(instance).destroy())
     pool = Pool(instance.cache)
     pool.release(instance.name)
     pool.unmount_if_unused()
     host.release(instance.home)
-    shutil.rmtree(instance.home)
 
 
 @contextmanager
 def exclusively(instance: Instance) -> Iterator[None]:
     """One `up` or `down` of an instance at a time."""
-    lock = Path("/run/vks") / f"{instance.name}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
+    instance.lock.parent.mkdir(parents=True, exist_ok=True)
+    with instance.lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -9,18 +9,28 @@ from pathlib import Path
 
 import vks
 from vks.local.platform import files
-from vks.local.platform.layout import CONTROLLERS_PORT, FABRIC_CIDR, PROVIDER_PORT, Layout
+from vks.local.platform.layout import FABRIC_CIDR, Layout
 from vks.local.platform.management import MANIFESTS
-from vks.local.platform.processes import HttpProbe, Process, TcpProbe
+from vks.local.platform.processes import HttpProbe, Process, TcpProbe, UnixProbe
+from vks.local.servers.hollow.client import SOCKET
 
 PUBLISHED = ("api", "cloud", "management")
 
 
-def processes(layout: Layout, ports: dict[str, int], env: dict[str, str]) -> Iterable[Process]:
-    """Restarted when their code or their configuration changed."""
-    netns = str(layout.instance.fabric_netns_path)
-    yield _gateway(netns, ports, env)
-    program = partial(Process, env=env, netns=netns)
+def processes(
+    layout: Layout, ports: dict[str, int], env: dict[str, str], behind: Process | None = None
+) -> Iterable[Process]:
+    """Restarted when their code or their configuration changed.
+
+    `behind` is what stands behind the cloud in a region without a fabric.
+    """
+    inner = layout.inner_ports()
+    provider_port, controllers_port = inner["provider"], inner["controllers"]
+    if layout.has_fabric:
+        yield _gateway(layout.netns, ports, env)
+    if behind is not None:
+        yield behind
+    program = partial(Process, env=env, netns=layout.netns)
     yield program(
         name="cloud",
         argv=_module("vks.local.cloud", f"--instance={layout.instance.name}"),
@@ -28,16 +38,17 @@ def processes(layout: Layout, ports: dict[str, int], env: dict[str, str]) -> Ite
             ["local/cloud", "local/fabric", "local/servers", "local/loadbalancer"], [layout.seed]
         ),
         probe=HttpProbe(port=ports["cloud"], path="/identity/v3"),
+        depends_on=() if behind is None else (behind.name,),
     )
     yield program(
         name="provider",
         argv=_module(
             "vks.provider",
             f"--kubeconfig={layout.component_kubeconfig('provider')}",
-            f"--health-addr=127.0.0.1:{PROVIDER_PORT}",
+            f"--health-addr=127.0.0.1:{provider_port}",
         ),
         inputs=_digest(["provider", "verda", "runtime", "kube", "resources"], []),
-        probe=HttpProbe(port=PROVIDER_PORT, path="/healthz"),
+        probe=HttpProbe(port=provider_port, path="/healthz"),
         depends_on=(MANIFESTS,),
     )
     service = _digest(
@@ -50,10 +61,10 @@ def processes(layout: Layout, ports: dict[str, int], env: dict[str, str]) -> Ite
             "vks.service.controllers",
             f"--config={layout.service}",
             f"--kubeconfig={layout.component_kubeconfig('controllers')}",
-            f"--http-port={CONTROLLERS_PORT}",
+            f"--http-port={controllers_port}",
         ),
         inputs=service,
-        probe=HttpProbe(port=CONTROLLERS_PORT, path="/healthz"),
+        probe=HttpProbe(port=controllers_port, path="/healthz"),
         depends_on=(MANIFESTS, "cloud"),
     )
     yield program(
@@ -67,6 +78,23 @@ def processes(layout: Layout, ports: dict[str, int], env: dict[str, str]) -> Ite
         inputs=service,
         probe=HttpProbe(port=ports["api"], path="/healthz"),
         depends_on=(MANIFESTS, "cloud"),
+    )
+
+
+def hollow(layout: Layout, program: Path, delay: float, env: dict[str, str]) -> Process:
+    """What hollow servers are made of. `delay` in seconds is how long each step of their start
+    takes, and up to a fifth more."""
+    steps = ("server", "node", "etcd", "apiserver")
+    return Process(
+        name="hollow",
+        argv=(
+            str(program),
+            f"--home={layout.instance.run}",
+            *(f"--{step}-delay={delay:g}s" for step in steps),
+            "--jitter=0.2",
+        ),
+        env=env,
+        probe=UnixProbe(path=str(layout.instance.run / SOCKET)),
     )
 
 

@@ -18,7 +18,7 @@ _ANY = str(ipaddress.IPv4Network("0.0.0.0/0").network_address)
 def config_drive(spec: ServerSpec) -> dict[str, bytes]:
     """The files of the drive by path. `user_data` is absent when the server has none."""
     files = {
-        "openstack/latest/meta_data.json": _json(_meta_data(spec)),
+        "openstack/latest/meta_data.json": _json(meta_data(spec)),
         "openstack/latest/network_data.json": _json(_network_data(spec)),
         "openstack/latest/vendor_data.json": _json({}),
     }
@@ -34,7 +34,8 @@ def dns_servers(spec: ServerSpec) -> tuple[str, ...]:
     return (spec.ports[0].gateway,)
 
 
-def _meta_data(spec: ServerSpec) -> dict[str, Any]:
+def meta_data(spec: ServerSpec) -> dict[str, Any]:
+    """What a template of the user data finds as `ds.meta_data`."""
     return {
         "uuid": spec.id,
         "name": spec.name,

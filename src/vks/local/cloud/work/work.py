@@ -35,6 +35,7 @@ class Work:
         servers: ServerBackend,
         networks: NetworkBackend,
         balancers: BalancerBackend,
+        concurrency: int = 16,
     ) -> None:
         self._db = db
         self._server_backend = servers
@@ -44,7 +45,7 @@ class Work:
         self._balancers = LoadBalancerWorker(db, balancers, faults)
         self._servers = ServerWorker(db, settings, servers, faults, self._networks.reconcile)
         self._queues = {
-            "server": KeyedQueue("server", self._servers.reconcile),
+            "server": KeyedQueue("server", self._servers.reconcile, concurrency),
             "network": KeyedQueue("network", self._networks.reconcile),
             "loadbalancer": KeyedQueue("loadbalancer", self._balancers.reconcile),
         }

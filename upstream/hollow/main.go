@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/emicklei/go-restful/v3"
 	"github.com/go-logr/logr"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 )
@@ -29,6 +30,7 @@ const (
 func main() {
 	log.SetFlags(log.LstdFlags | log.LUTC)
 	ctrllog.SetLogger(logr.Discard())
+	restful.PrettyPrintResponses = false // an event of a watch is one line
 	if err := run(); err != nil {
 		log.Fatal(err)
 	}

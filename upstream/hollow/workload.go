@@ -92,15 +92,27 @@ func (h *workload) serve(w http.ResponseWriter, r *http.Request, cluster *Cluste
 		r.URL.Path = strings.TrimSuffix(r.URL.Path, "/status")
 		h.api.ServeHTTP(w, r)
 	case http.MethodDelete:
-		h.api.ServeHTTP(w, r)
-		if name, ok := strings.CutPrefix(r.URL.Path, "/api/v1/nodes/"); ok {
-			if err := cluster.nodeGone(r.Context(), name); err != nil {
-				log.Printf("cluster %s: pods of node %s: %v", cluster.name, name, err)
-			}
-		}
+		h.delete(w, r, cluster)
 	default:
 		h.api.ServeHTTP(w, r)
 	}
+}
+
+// delete answers with a Status, which upstream leaves out, and takes a Node's pods along.
+func (h *workload) delete(w http.ResponseWriter, r *http.Request, cluster *Cluster) {
+	answer := h.ask(r, http.MethodDelete, "application/json", nil)
+	if answer.code != http.StatusOK {
+		answer.copyTo(w)
+		return
+	}
+	if name, ok := strings.CutPrefix(r.URL.Path, "/api/v1/nodes/"); ok {
+		if err := cluster.nodeGone(r.Context(), name); err != nil {
+			log.Printf("cluster %s: pods of node %s: %v", cluster.name, name, err)
+		}
+	}
+	writeJSON(w, http.StatusOK, metav1.Status{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusSuccess,
+	})
 }
 
 // patch tries again after a conflict, as an API server does for patches that name no version.

@@ -14,7 +14,9 @@ from vks.kube.errors import NotFound as ObjectNotFound
 from vks.provider.conditions import BOOTSTRAP_DATA_READY, LOAD_BALANCER_READY, SERVER_READY
 from vks.provider.verdacluster.loadbalancer import API_PORT
 from vks.provider.verdamachine.observation import (
+    NO_ROOM,
     AskServer,
+    DiscardServer,
     EnsureMember,
     EnsurePort,
     EnsureServer,
@@ -23,17 +25,19 @@ from vks.provider.verdamachine.observation import (
 )
 from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.core import Secret
-from vks.runtime.result import ReconcileError
+from vks.runtime.result import ReconcileError, Waiting
 from vks.verda.accounts import Account
 from vks.verda.compute import MAX_USER_DATA, ServerRequest
-from vks.verda.errors import Conflict, NotFound
+from vks.verda.errors import CloudError, Conflict, NotFound
 from vks.verda.network import PortRequest
 from vks.verda.redact import redact
 
+#: Seconds between looks at a server that makes way.
+DISCARD_POLL = 1.0
 CONSOLE_LINES = 40
 CONSOLE_CHARACTERS = 4000
 
-Action = EnsurePort | EnsureMember | EnsureServer | AskServer | ReadConsole
+Action = EnsurePort | EnsureMember | EnsureServer | AskServer | DiscardServer | ReadConsole
 
 
 class Blocked(ReconcileError):  # noqa: N818 - a finding that the user has to act upon
@@ -55,6 +59,8 @@ async def act(step: Action, seen: Observation, account: Account, client: Client)
             return await _ensure_server(seen, account, client)
         case AskServer(server_id=server_id):
             return await _ask_server(seen, account, server_id)
+        case DiscardServer(server_id=server_id):
+            return await _discard_server(seen, account, server_id)
         case ReadConsole(server_id=server_id):
             return await _read_console(seen, account, server_id)
 
@@ -162,6 +168,22 @@ async def _ask_server(seen: Observation, account: Account, server_id: str) -> Ob
     return msgspec.structs.replace(
         seen, server_id=server_id, server=server, server_asked=True, port_ip=address
     )
+
+
+async def _discard_server(seen: Observation, account: Account, server_id: str) -> Observation:
+    """Raises Waiting until Nova has forgotten it, and with it lets go of the port. The reason stays
+    the same whatever Nova answers: it is the record by which a later attempt goes on."""
+    compute = account.cloud.compute
+    try:
+        await compute.delete_server(server_id)
+        left = await compute.find_server(server_id) is not None
+    except CloudError as error:
+        message = f"server {server_id}, which found no host, cannot be deleted: {error.message}"
+        raise Waiting(NO_ROOM, message, DISCARD_POLL) from error
+    if left:
+        raise Waiting(NO_ROOM, f"server {server_id}, which found no host, goes first", DISCARD_POLL)
+    account.poller.forget(server_id)
+    return msgspec.structs.replace(seen, server_id=None, server=None, server_asked=False)
 
 
 async def _read_console(seen: Observation, account: Account, server_id: str) -> Observation:

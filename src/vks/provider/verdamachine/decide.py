@@ -10,7 +10,9 @@ from vks.provider.conditions import (
     SERVER_READY,
 )
 from vks.provider.verdamachine.observation import (
+    NO_ROOM,
     AskServer,
+    DiscardServer,
     Done,
     EnsureMember,
     EnsurePort,
@@ -23,6 +25,10 @@ from vks.provider.verdamachine.observation import (
 from vks.resources.contract import READY
 
 NODE_STARTUP_TIMEOUT = "NodeStartupTimeout"
+#: Seconds that a server without a host is kept before another is tried in its place.
+RETRY_ROOM = 20.0
+#: How Nova's scheduler says that no host has room (nova.exception.NoValidHost).
+_NO_VALID_HOST = "No valid host"
 
 #: Nova's states on the way to ACTIVE.
 _STARTING = frozenset({"BUILD", "REBUILD", "REBOOT", "HARD_REBOOT"})
@@ -36,6 +42,8 @@ def decide(seen: Observation) -> Step:
         return _before_server(seen)
     if not seen.server_asked:
         return AskServer(seen.server_id)
+    if seen.server is None and seen.found_no_room and not seen.provisioned:
+        return DiscardServer(seen.server_id)
     if seen.server is None:
         return Wait(
             SERVER_READY,
@@ -62,8 +70,7 @@ def _before_server(seen: Observation) -> Step:
 
 def _with_server(seen: Observation, status: str) -> Step:
     if status == "ERROR":
-        fault = seen.server.fault if seen.server else None
-        return Wait(SERVER_READY, "ServerFailed", fault.message if fault else "server is in ERROR")
+        return _with_failed_server(seen)
     joined = seen.owner_machine.status.node_ref is not None
     left = _startup_seconds_left(seen)
     if not joined and left <= 0:
@@ -76,6 +83,19 @@ def _with_server(seen: Observation, status: str) -> Step:
     if seen.owner_machine.is_control_plane and seen.member_id is None and seen.port_ip:
         return EnsureMember()
     return Done(recheck=None if joined else left)
+
+
+def _with_failed_server(seen: Observation) -> Step:
+    """A server that found no host was never more than a record: it makes way for another attempt,
+    once it is on record why. The clock is the server's own age, which a restart does not reset."""
+    fault = seen.server.fault.message if seen.server and seen.server.fault else ""
+    if seen.provisioned or seen.adopted or not fault.startswith(_NO_VALID_HOST):
+        return Wait(SERVER_READY, "ServerFailed", fault or "server is in ERROR")
+    left = RETRY_ROOM - _age(seen)
+    if seen.found_no_room and left <= 0 and seen.server_id is not None:
+        return DiscardServer(seen.server_id)
+    message = f"zone {seen.zone} has no room for flavor {seen.machine.spec.flavor}: {fault}"
+    return Wait(SERVER_READY, NO_ROOM, message, poll=max(left, 1.0))
 
 
 def _overdue(seen: Observation, status: str) -> Step:
@@ -91,13 +111,17 @@ def _overdue(seen: Observation, status: str) -> Step:
 
 
 def _startup_seconds_left(seen: Observation) -> float:
+    return float(seen.machine.spec.node_startup_timeout_seconds) - _age(seen)
+
+
+def _age(seen: Observation) -> float:
+    """Seconds since the server was asked for; 0 when Nova does not say."""
     created = seen.server.created if seen.server else ""
-    timeout = float(seen.machine.spec.node_startup_timeout_seconds)
     try:
         since = datetime.fromisoformat(created.replace("Z", "+00:00"))
     except ValueError:
-        return timeout
-    return timeout - (seen.now - since).total_seconds()
+        return 0.0
+    return (seen.now - since).total_seconds()
 
 
 def provider_id(region: str, zone: str, server_id: str) -> str:

@@ -12,6 +12,9 @@ from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
 from vks.verda.compute import Server
 
+#: Reason of a machine whose server found no host in its zone; tried again after RETRY_ROOM.
+NO_ROOM = "NoRoomInZone"
+
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """One look at everything that concerns a machine. The ids come from the status or from what
@@ -45,6 +48,11 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.machine.status.initialization.provisioned)
 
     @property
+    def found_no_room(self) -> bool:
+        """Whether it is on record that the server found no host."""
+        return any(c.reason == NO_ROOM for c in self.machine.status.conditions)
+
+    @property
     def adopted(self) -> bool:
         return self.machine.spec.adopt_server_id is not None
 
@@ -72,6 +80,12 @@ class AskServer(msgspec.Struct, frozen=True):
     server_id: str
 
 
+class DiscardServer(msgspec.Struct, frozen=True):
+    """Delete a server that found no host, so that another attempt can be made."""
+
+    server_id: str
+
+
 class ReadConsole(msgspec.Struct, frozen=True):
     """Fetch the tail of the console: the machine did not become a node in time."""
 
@@ -95,4 +109,6 @@ class Done(msgspec.Struct, frozen=True):
     recheck: float | None = None
 
 
-Step = EnsurePort | EnsureMember | EnsureServer | AskServer | ReadConsole | Wait | Done
+Step = (
+    EnsurePort | EnsureMember | EnsureServer | AskServer | DiscardServer | ReadConsole | Wait | Done
+)

@@ -73,6 +73,19 @@ async def test_a_held_delete_is_answered_but_not_done(region: Region, demo: Call
     assert (await show_server(demo, server_id))["OS-EXT-STS:task_state"] == "deleting"
 
 
+async def test_a_full_zone_has_no_host_until_the_rule_goes(region: Region, demo: Caller) -> None:
+    zone = next(iter(region.cloud.settings.zones))
+    rule = await fault(region, action="full", path=f"^{zone}$")
+    refused = await make_server(demo, "none", availability_zone=zone)
+    server = await show_server(demo, refused)
+    assert server["status"] == "ERROR"
+    assert server["fault"]["message"].startswith("No valid host was found.")
+    await region.operator.ok("DELETE", f"/admin/faults/{rule}")
+    server_id = await make_server(demo, "none", availability_zone=zone)
+    await region.settle()
+    assert (await show_server(demo, server_id))["status"] == "ACTIVE"
+
+
 async def test_the_rate_limit_answers_429_with_a_wait(region: Region, demo: Caller) -> None:
     await region.operator.ok("PUT", "/admin/rate-limit", {"rate": 2})
     answers = [await demo.call("GET", NETWORKS) for _ in range(5)]

@@ -73,7 +73,12 @@ def _record(
     """Write one server down; without a valid host it is an ERROR from the start, as in Nova."""
     server_id = new_uuid()
     others = SERVERS.find(call.db, deleted=False)
-    placed = choose_host(call.cloud.settings.zones, others, zone, group)
+    open_zones = {
+        name: hosts
+        for name, hosts in call.cloud.settings.zones.items()
+        if not call.cloud.faults.full(name)
+    }
+    placed = choose_host(open_zones, others, zone, group)
     moment = seconds()
     groups = groups_for(call, given.get("security_groups"))
     interfaces = []

@@ -34,7 +34,7 @@ _FAULT = {
             "required": ["action"],
             "additionalProperties": False,
             "properties": {
-                "action": {"enum": ["error", "delay", "drop_before", "drop_after", "hold"]},
+                "action": {"enum": ["error", "delay", "drop_before", "drop_after", "hold", "full"]},
                 "service": {"type": "string"},
                 "method": {"type": "string"},
                 "path": {"type": "string", "format": "regex"},

@@ -13,7 +13,7 @@ from typing import Literal
 from vks.local.cloud.core.database import Database
 from vks.local.cloud.core.table import Row, Table
 
-Action = Literal["error", "delay", "drop_before", "drop_after", "hold"]
+Action = Literal["error", "delay", "drop_before", "drop_after", "hold", "full"]
 
 
 class FaultRule(Row, frozen=True, kw_only=True):
@@ -21,7 +21,8 @@ class FaultRule(Row, frozen=True, kw_only=True):
     expression searched in the path after the service's prefix.
 
     For `hold`, which stops the work behind the answer, `path` is searched in `KIND/ID NAME`
-    (for example `server.create/6f… demo-cp-0`) and `service`/`method` do not matter.
+    (for example `server.create/6f… demo-cp-0`) and `service`/`method` do not matter. For `full`
+    it is searched in a zone's name: no host there has room for another server.
     """
 
     id: str
@@ -71,7 +72,7 @@ class FaultRules:
         struck = [
             rule
             for rule in self._rules
-            if rule.action != "hold"
+            if rule.action not in ("hold", "full")
             and rule.service in ("", service)
             and rule.method in ("", method)
             and re.search(rule.path, path)
@@ -83,6 +84,10 @@ class FaultRules:
         """Whether background work on this object has to wait for a rule to go away."""
         subject = f"{kind}/{object_id} {name}"
         return any(rule.action == "hold" and re.search(rule.path, subject) for rule in self._rules)
+
+    def full(self, zone: str) -> bool:
+        """Whether no host of the zone has room."""
+        return any(rule.action == "full" and re.search(rule.path, zone) for rule in self._rules)
 
     def _use(self, rule: FaultRule) -> bool:
         if rule.remaining is not None and rule.remaining <= 0:

@@ -32,6 +32,7 @@ class CoreCondition(KubeStruct, frozen=True, kw_only=True):
     status: str
     reason: str = ""
     message: str = ""
+    last_transition_time: str | None = None
 
 
 def is_ready(conditions: tuple[CoreCondition, ...]) -> bool:

@@ -38,6 +38,35 @@ class VerdaMachineSpec(KubeStruct, frozen=True, kw_only=True):
     node_startup_timeout_seconds: Annotated[int, msgspec.Meta(ge=10, le=86400)] = (
         DEFAULT_NODE_STARTUP_TIMEOUT
     )
+    #: The machine is Ready only once its node has reported that the user script went well.
+    require_user_script: bool = False
+
+
+class ScriptResult(KubeStruct, frozen=True, kw_only=True):
+    """How one run of a user script ended. `exit_code` is 128 + the signal for a killed one;
+    `lines` are the last that it wrote."""
+
+    outcome: Literal["Succeeded", "Failed", "TimedOut", "Interrupted", "Skipped"]
+    exit_code: int = 0
+    duration_ms: Annotated[int, msgspec.Meta(ge=0)] = 0
+    lines: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+
+    @property
+    def succeeded(self) -> bool:
+        return self.outcome == "Succeeded"
+
+
+class UserScriptStatus(KubeStruct, frozen=True, kw_only=True):
+    """What the node reports of its user script; `complete` when no more is to come."""
+
+    complete: bool = False
+    pre: ScriptResult | None = None
+    post: ScriptResult | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether a part has ended otherwise than well."""
+        return any(part is not None and not part.succeeded for part in (self.pre, self.post))
 
 
 class VerdaMachineStatus(KubeStruct, frozen=True, kw_only=True):
@@ -48,6 +77,8 @@ class VerdaMachineStatus(KubeStruct, frozen=True, kw_only=True):
     server_state: str | None = None
     port_id: str | None = None
     load_balancer_member_id: str | None = None
+    #: Written by the cloud controller, from the node's annotation.
+    user_script: UserScriptStatus | None = None
     conditions: Annotated[tuple[Condition, ...], ConditionList] = ()
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from vks.kube.objects import ObjectMeta
+from vks.kube.objects import Condition, ObjectMeta
 from vks.provider.verdamachine.act import Blocked, fit_user_data
 from vks.provider.verdamachine.decide import decide, provider_id, server_id_of
 from vks.provider.verdamachine.observation import (
     AskServer,
+    DiscardServer,
     Done,
     EnsureMember,
     EnsurePort,
@@ -21,6 +22,7 @@ from vks.provider.verdamachine.observation import (
     ReadConsole,
     Wait,
 )
+from vks.provider.verdamachine.status import spec_body
 from vks.resources.clusterapi import (
     Bootstrap,
     Cluster,
@@ -32,9 +34,9 @@ from vks.resources.clusterapi import (
     NodeReference,
 )
 from vks.resources.contract import CONTROL_PLANE_LABEL
-from vks.resources.fields import LocalReference
+from vks.resources.fields import Initialization, LocalReference
 from vks.resources.verdacluster import VerdaCluster, VerdaClusterSpec
-from vks.resources.verdamachine import VerdaMachine, VerdaMachineSpec
+from vks.resources.verdamachine import VerdaMachine, VerdaMachineSpec, VerdaMachineStatus
 from vks.verda.compute import Fault, Server
 
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
@@ -76,6 +78,7 @@ def observation(
     )
 
 
+MACHINE = observation().machine
 PORT = {"port_id": "p", "port_ip": "10.60.1.5"}
 
 
@@ -119,7 +122,7 @@ def test_the_provider_id_leads_back_to_the_server_when_status_is_lost() -> None:
     [
         (server("BUILD"), "ServerStarting"),
         (server("SHUTOFF"), "ServerNotActive"),
-        (server("ERROR", fault=Fault("No valid host was found.")), "ServerFailed"),
+        (server("ERROR", fault=Fault("Image not readable.")), "ServerFailed"),
         ({"server_id": "s", "server_asked": True}, "ServerNotFound"),
     ],
 )
@@ -131,7 +134,61 @@ def test_a_server_that_is_not_active_is_waited_for_with_a_reason(
     assert step.reason == reason
     assert step.watch_server is (reason == "ServerStarting")
     if reason == "ServerFailed":
-        assert step.message == "No valid host was found."
+        assert step.message == "Image not readable."
+
+
+NO_HOST = {"fault": Fault("No valid host was found. There are not enough hosts available.")}
+
+
+def on_record(seen: Observation) -> Observation:
+    """After the finding was published."""
+    told = (Condition(type="ServerReady", status="False", reason="NoRoomInZone"),)
+    status = VerdaMachineStatus(server_id="s", conditions=told)
+    machine = msgspec.structs.replace(seen.machine, status=status)
+    return msgspec.structs.replace(seen, machine=machine)
+
+
+def test_a_zone_without_room_is_named_and_tried_again_after_a_while() -> None:
+    early = msgspec.structs.replace(
+        observation(**server("ERROR", **NO_HOST)), now=NOW - timedelta(seconds=55)
+    )
+    step = decide(early)
+    assert isinstance(step, Wait)
+    assert (step.reason, step.poll) == ("NoRoomInZone", 15.0)
+    assert step.message.startswith("zone tokyo-1 has no room for flavor small: No valid host")
+    assert "\n" not in step.message
+    assert isinstance(decide(on_record(early)), Wait)
+
+
+def test_a_server_without_a_host_goes_only_when_it_is_on_record_why() -> None:
+    late = observation(**server("ERROR", **NO_HOST))
+    assert isinstance(decide(late), Wait)
+    assert decide(on_record(late)) == DiscardServer("s")
+
+
+def test_the_next_attempt_is_made_when_the_server_is_gone_even_after_a_crash() -> None:
+    gone = on_record(observation(**PORT, server_id="s", server_asked=True))
+    assert decide(gone) == DiscardServer("s")
+    assert decide(msgspec.structs.replace(gone, server_id=None)) == EnsureServer()
+
+
+def test_a_server_gets_a_provider_id_once_it_runs() -> None:
+    assert "providerID" not in spec_body(MACHINE, observation(**server("BUILD")))
+    seen = observation(**server("ACTIVE"))
+    assert spec_body(MACHINE, seen)["providerID"] == "verda:///tokyo/tokyo-1/s"
+
+
+def test_a_server_that_ran_is_never_discarded() -> None:
+    seen = on_record(observation(**server("ERROR", **NO_HOST)))
+    status = msgspec.structs.replace(
+        seen.machine.status, initialization=Initialization(provisioned=True)
+    )
+    machine = msgspec.structs.replace(seen.machine, status=status)
+    step = decide(msgspec.structs.replace(seen, machine=machine))
+    assert isinstance(step, Wait)
+    assert step.reason == "ServerFailed"
+    adopted = on_record(observation(spec={"adopt_server_id": "s"}, **server("ERROR", **NO_HOST)))
+    assert isinstance(decide(adopted), Wait)
 
 
 def test_a_machine_with_a_node_is_done() -> None:

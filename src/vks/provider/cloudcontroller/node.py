@@ -58,9 +58,9 @@ def addresses_patch(node: Node, addresses: tuple[MachineAddress, ...]) -> dict[s
     return {"status": {"addresses": listed}}
 
 
-def node_patch(node: Node, labels: dict[str, str]) -> list[dict[str, Any]]:
-    """A JSON patch that sets the labels and takes away the taint that keeps pods off a node which
-    the cloud has not yet vouched for. Empty when there is nothing to do."""
+def node_patch(node: Node, labels: dict[str, str], taints: frozenset[str]) -> list[dict[str, Any]]:
+    """A JSON patch that sets the labels and takes away the taints of these keys, which keep pods
+    off a node that the cloud has not yet vouched for. Empty when there is nothing to do."""
     ops: list[dict[str, Any]] = [
         {"op": "add", "path": f"/metadata/labels/{name.replace('/', '~1')}", "value": value}
         for name, value in sorted(labels.items())
@@ -68,11 +68,11 @@ def node_patch(node: Node, labels: dict[str, str]) -> list[dict[str, Any]]:
     ]
     if ops and not node.metadata.labels:
         ops.insert(0, {"op": "add", "path": "/metadata/labels", "value": {}})
-    index = next((i for i, t in enumerate(node.spec.taints) if t.key == UNINITIALIZED), None)
-    if index is not None:
-        path = f"/spec/taints/{index}"
-        ops.append({"op": "test", "path": f"{path}/key", "value": UNINITIALIZED})
-        ops.append({"op": "remove", "path": path})
+    for index, taint in reversed([*enumerate(node.spec.taints)]):
+        if taint.key in taints:
+            path = f"/spec/taints/{index}"
+            ops.append({"op": "test", "path": f"{path}/key", "value": taint.key})
+            ops.append({"op": "remove", "path": path})
     return ops
 
 

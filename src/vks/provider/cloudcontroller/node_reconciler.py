@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from vks.kube.apply import Applier
 from vks.kube.client import Client
 from vks.kube.conditions import ConditionSet, conditions_body
 from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.objects import Key
 from vks.provider.cloudcontroller.node import (
+    UNINITIALIZED,
     addresses_patch,
     health_of,
     labels_of,
     node_patch,
 )
 from vks.provider.conditions import NODE_HEALTHY
+from vks.provider.userscript import (
+    USER_SCRIPT_PENDING,
+    node_condition,
+    read_report,
+    report_body,
+)
 from vks.provider.verdamachine.reconciler import Stores
 from vks.resources.contract import CLUSTER_NAME_LABEL, CONTROL_PLANE_LABEL
 from vks.resources.core import Node, Pod
-from vks.resources.verdamachine import VerdaMachine
+from vks.resources.verdamachine import UserScriptStatus, VerdaMachine
 from vks.runtime.clock import Clock
 from vks.runtime.clusters import ClusterSet, RemoteCluster
 from vks.runtime.result import DONE, Result, Waiting
@@ -68,23 +77,48 @@ class NodeReconciler:
             instance_type = await self._instance_type(machine)
         except (CloudError, Waiting) as failure:
             return after([failure])
-        await self._initialize(remote, node, machine, instance_type)
-        await self._report(machine, node, remote)
+        report = read_report(node)
+        await self._initialize(remote, node, machine, instance_type, report)
+        await self._show_user_script(remote, node, report)
+        await self._report(machine, node, remote, report)
         return DONE
 
     async def _initialize(
-        self, remote: RemoteCluster, node: Node, machine: VerdaMachine, instance_type: str
+        self,
+        remote: RemoteCluster,
+        node: Node,
+        machine: VerdaMachine,
+        instance_type: str,
+        report: UserScriptStatus | None,
     ) -> None:
         """Addresses first: whoever is let in by the taint's removal may need them."""
         name = node.metadata.name
         patch = addresses_patch(node, machine.status.addresses)
         if patch is not None:
             await remote.client.merge_patch(Node, name, "", patch, subresource="status")
-        ops = node_patch(node, labels_of(node.spec.provider_id, instance_type))
+        done = report is not None and report.complete and not report.failed
+        taints = frozenset({UNINITIALIZED, USER_SCRIPT_PENDING} if done else {UNINITIALIZED})
+        ops = node_patch(node, labels_of(node.spec.provider_id, instance_type), taints)
         if ops:
             await remote.client.json_patch(Node, name, "", ops)
 
-    async def _report(self, machine: VerdaMachine, node: Node, remote: RemoteCluster) -> None:
+    async def _show_user_script(
+        self, remote: RemoteCluster, node: Node, report: UserScriptStatus | None
+    ) -> None:
+        """The node's report as a condition of it, which kubectl shows and others wait for."""
+        wanted = node_condition(node, report, self._clock.now()) if report is not None else None
+        if wanted is None:
+            return
+        body = {"metadata": {"name": node.metadata.name}, "status": {"conditions": [wanted]}}
+        await remote.client.apply(Node, body, field_manager=FIELD_MANAGER, subresource="status")
+
+    async def _report(
+        self,
+        machine: VerdaMachine,
+        node: Node,
+        remote: RemoteCluster,
+        report: UserScriptStatus | None,
+    ) -> None:
         """Tell the machine how its node is: kubectl shows it, and core and the control plane
         provider look again when it changes."""
         conditions = ConditionSet(
@@ -94,12 +128,14 @@ class NodeReconciler:
             generation=machine.metadata.generation,
         )
         conditions.set(NODE_HEALTHY, *health_of(node, _control_plane_pods(machine, node, remote)))
-        if conditions.all() == tuple(
-            c for c in machine.status.conditions if c.type == NODE_HEALTHY
-        ):
+        known = tuple(c for c in machine.status.conditions if c.type == NODE_HEALTHY)
+        if conditions.all() == known and report == machine.status.user_script:
             return
         meta = {"name": machine.metadata.name, "namespace": machine.metadata.namespace}
-        body = {"metadata": meta, "status": {"conditions": conditions_body(conditions.all())}}
+        status: dict[str, Any] = {"conditions": conditions_body(conditions.all())}
+        if report is not None:
+            status["userScript"] = report_body(report)
+        body = {"metadata": meta, "status": status}
         try:
             await self._applier.apply(VerdaMachine, body, observed=machine, subresource="status")
         except ObjectNotFound:

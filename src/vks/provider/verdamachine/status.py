@@ -16,6 +16,7 @@ from vks.provider.conditions import (
     PORT_READY,
     SERVER_READY,
 )
+from vks.provider.userscript import USER_SCRIPT_FAILED, summary
 from vks.provider.verdamachine.decide import provider_id
 from vks.provider.verdamachine.observation import Done, Observation, Wait
 from vks.resources.contract import READY
@@ -38,7 +39,19 @@ def set_conditions(seen: Observation, end: Wait | Done, conditions: ConditionSet
         conditions.set(end.condition, False, end.reason, end.message)
         conditions.set(READY, False, end.reason, end.message)
     else:
-        conditions.set(READY, True, "ServerActive", _node_message(seen))
+        conditions.set(READY, *_with_user_script(seen))
+
+
+def _with_user_script(seen: Observation) -> tuple[bool, str, str]:
+    """Ready, unless the pool's user script must have succeeded and has not."""
+    report = seen.machine.status.user_script
+    if not seen.machine.spec.require_user_script or (
+        report is not None and report.complete and not report.failed
+    ):
+        return True, "ServerActive", _node_message(seen)
+    if report is not None and report.failed:
+        return False, USER_SCRIPT_FAILED, summary(report)
+    return False, "WaitingForUserScript", "the node has not yet reported on its user script"
 
 
 def _part(conditions: ConditionSet, type_: str, present: object, otherwise: str) -> None:
@@ -85,9 +98,11 @@ def new_status(seen: Observation, old: VerdaMachineStatus) -> VerdaMachineStatus
 
 
 def status_body(status: VerdaMachineStatus, conditions: ConditionSet) -> dict[str, Any]:
-    """The status as an apply body: whatever was never set is left out."""
+    """The status as an apply body: whatever was never set is left out, and so is what the cloud
+    controller writes."""
+    own = msgspec.structs.replace(status, user_script=None)
     body: dict[str, Any] = {
-        name: value for name, value in msgspec.to_builtins(status).items() if value is not None
+        name: value for name, value in msgspec.to_builtins(own).items() if value is not None
     }
     body["conditions"] = conditions_body(conditions.all())
     if status.initialization.provisioned is None:
@@ -97,14 +112,15 @@ def status_body(status: VerdaMachineStatus, conditions: ConditionSet) -> dict[st
 
 def spec_body(machine: VerdaMachine, seen: Observation) -> dict[str, Any]:
     """The spec fields that this controller fills, all of them each time: under server-side apply
-    a field that is left out is given up."""
+    a field that is left out is given up. The provider id is for good, so it waits for a server that
+    runs: one that found no host makes way for another."""
     spec: dict[str, Any] = {}
     zone = seen.zone or (seen.server.zone if seen.server is not None else None)
     if zone:
         spec["availabilityZone"] = zone
     if machine.spec.provider_id:
         spec["providerID"] = machine.spec.provider_id
-    elif seen.server_id and seen.server is not None and zone:
+    elif seen.server_id and seen.server is not None and seen.server.status == "ACTIVE" and zone:
         region = seen.verda_cluster.spec.region
         spec["providerID"] = provider_id(region, seen.server.zone or zone, seen.server_id)
     return spec

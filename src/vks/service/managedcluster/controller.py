@@ -8,7 +8,7 @@ import msgspec
 
 from vks.kube.apply import Applier
 from vks.kube.client import Client
-from vks.kube.errors import AlreadyExists, Invalid, NotFound
+from vks.kube.errors import AlreadyExists, NotFound
 from vks.kube.finalizers import add_finalizer, remove_finalizer
 from vks.kube.objects import Key, KubeObject, find_condition
 from vks.resources.clusterapi import Cluster, KubeadmControlPlane, Machine
@@ -108,15 +108,16 @@ class ManagedClusterReconciler:
                 await self._client.create(NodePool, owned(body, cluster), field_manager=NAME)
             except AlreadyExists:
                 continue  # made before this process, or its predecessor, could forget it
-        pointer = INITIAL_POOLS_ANNOTATION.replace("~", "~0").replace("/", "~1")
-        path = f"/metadata/annotations/{pointer}"
-        ops = [{"op": "test", "path": path, "value": text}, {"op": "remove", "path": path}]
-        try:
-            await self._client.json_patch(
-                ManagedCluster, cluster.metadata.name, cluster.metadata.namespace, ops
-            )
-        except (Invalid, NotFound):
-            return  # the cache was behind: it is gone already
+        # No `test` of the text by JSON patch: the server compares it as written, and it writes
+        # `<` in another way than we do.
+        patch = {
+            "metadata": {
+                "resourceVersion": cluster.metadata.resource_version,
+                "annotations": {INITIAL_POOLS_ANNOTATION: None},
+            }
+        }
+        meta = cluster.metadata
+        await self._client.merge_patch(ManagedCluster, meta.name, meta.namespace, patch)
 
     async def _apply(self, cluster: ManagedCluster, seen: Observed) -> None:
         manifests = cluster_manifests(cluster, self._region.zones)

@@ -91,6 +91,7 @@ async def test_a_created_cluster_answers_on_all_its_routes(api_url: str) -> None
             "/nodes",
             "/events",
             "/associated-resources",
+            "/autoscaler",
             "/node-pools",
             "/node-pools/p",
             "/node-pools/p/nodes",

@@ -49,10 +49,20 @@ class Api:
                 return {"items": items}
             given["continue"] = page["continue"]
 
-    def change(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """POST, PATCH or DELETE. One idempotency key per command: a retry cannot do it twice."""
+    def change(
+        self, method: str, path: str, body: Any = None, *, if_match: str | None = None
+    ) -> dict[str, Any]:
+        """POST, PATCH or DELETE. One idempotency key per command: a retry cannot do it twice.
+        With `if_match` the change is refused when the resource is no longer the one of that etag.
+        """
         headers = {"Idempotency-Key": str(uuid.uuid4())}
+        if if_match is not None:
+            headers["If-Match"] = if_match
         return self._call(method, path, body, headers)
+
+    def plan(self, path: str, body: Any) -> dict[str, Any]:
+        """What a PATCH would do."""
+        return self._call("PATCH", f"{path}?dryRun=true", body)
 
     def watch(self, path: str) -> Iterator[dict[str, Any] | None]:
         """The resource at every change, until the server ends the stream.

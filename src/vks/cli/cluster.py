@@ -79,6 +79,7 @@ def cluster() -> None:
 @click.option("--network", help="Id of a network; default a network of the cluster's own.")
 @click.option("--cni", type=click.Choice(["default", "none"]), default="default")
 @click.option("--key-name", help="A keypair of the cloud, for console access.")
+@click.option("--deletion-protection", is_flag=True, help="Refuse to delete it.")
 @wait_options
 @output_option
 @api_options
@@ -94,6 +95,7 @@ def create(
     network: str | None,
     cni: str,
     key_name: str | None,
+    deletion_protection: bool,
     wait: bool,
     timeout: float,
     output: str,
@@ -107,6 +109,7 @@ def create(
         "controlPlane": {"replicas": replicas, "flavor": flavor, "zones": _words(zones)},
         "network": {"networkId": network, "cni": cni},
         "keyName": key_name,
+        "deletionProtection": deletion_protection,
         "nodePools": pools,
     }
     operation = api.change("POST", api.path("clusters"), body)
@@ -179,6 +182,29 @@ def scale(api: Api, name: str, replicas: int, wait: bool, timeout: float, output
     body = {"controlPlane": {"replicas": replicas}}
     operation = api.change("PATCH", api.path("clusters", name), body)
     show_operation(output, finish(api, operation, wait=wait, timeout=timeout))
+
+
+@cluster.command()
+@click.argument("name")
+@click.option("--deletion-protection/--no-deletion-protection", required=True)
+@wait_options
+@output_option
+@api_options
+def update(
+    api: Api, name: str, deletion_protection: bool, wait: bool, timeout: float, output: str
+) -> None:
+    """Change settings of cluster NAME."""
+    body = {"deletionProtection": deletion_protection}
+    operation = api.change("PATCH", api.path("clusters", name), body)
+    show_operation(output, finish(api, operation, wait=wait, timeout=timeout))
+
+
+@cluster.command()
+@click.argument("name")
+@api_options
+def autoscaler(api: Api, name: str) -> None:
+    """The cluster-autoscaler of cluster NAME, to apply in the region's management cluster."""
+    click.echo(api.get(api.path("clusters", name, "autoscaler"))["manifest"], nl=False)
 
 
 @cluster.command()

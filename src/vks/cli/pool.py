@@ -13,6 +13,7 @@ from vks.cli.errors import CliError
 from vks.cli.following import finish
 from vks.cli.options import api_options, wait_options
 from vks.cli.output import output_option, show
+from vks.cli.poolsettings import setting_options
 
 COLUMNS = (
     ("NAME", lambda p: p["name"]),
@@ -27,6 +28,12 @@ def _address(node: dict[str, Any]) -> str:
     return next((a["address"] for a in node["addresses"] if a["type"] == "InternalIP"), "")
 
 
+def _script(node: dict[str, Any]) -> str:
+    parts = node["userScript"] or {}
+    ended = ((name, parts.get(name)) for name in ("pre", "post"))
+    return ", ".join(f"{name}: {part['outcome']}" for name, part in ended if part)
+
+
 NODE_COLUMNS = (
     ("NAME", lambda n: n["name"]),
     ("ROLE", lambda n: n["role"]),
@@ -35,6 +42,7 @@ NODE_COLUMNS = (
     ("ZONE", lambda n: n["zone"]),
     ("VERSION", lambda n: n["version"]),
     ("ADDRESS", _address),
+    ("USER SCRIPT", _script),
     ("WAITS FOR", lambda n: n["message"]),
 )
 
@@ -47,9 +55,7 @@ def pool() -> None:
 @pool.command()
 @click.argument("cluster")
 @click.argument("name")
-@click.option("--count", type=int, required=True)
-@click.option("--flavor", required=True)
-@click.option("--zones", default="", help="Comma-separated; default every zone.")
+@setting_options
 @wait_options
 @output_option
 @api_options
@@ -57,22 +63,70 @@ def create(
     api: Api,
     cluster: str,
     name: str,
-    count: int,
-    flavor: str,
-    zones: str,
+    settings: dict[str, Any],
     wait: bool,
     timeout: float,
     output: str,
 ) -> None:
     """Add pool NAME to CLUSTER."""
-    body = {
-        "name": name,
-        "replicas": count,
-        "flavor": flavor,
-        "zones": [zone for zone in zones.split(",") if zone],
-    }
+    body = {"name": name, **settings}
     operation = api.change("POST", api.path("clusters", cluster, "node-pools"), body)
     show_operation(output, finish(api, operation, wait=wait, timeout=timeout))
+
+
+@pool.command()
+@click.argument("cluster")
+@click.argument("name")
+@setting_options
+@click.option("--no-autoscaling", is_flag=True, help="Keep the number of nodes as it is.")
+@click.option("--no-user-script", is_flag=True, help="New nodes run no script.")
+@click.option("--plan", "plan_only", is_flag=True, help="Only show what would be done.")
+@click.option("--yes", is_flag=True, help="Replace nodes without asking.")
+@wait_options
+@output_option
+@api_options
+def update(
+    api: Api,
+    cluster: str,
+    name: str,
+    settings: dict[str, Any],
+    no_autoscaling: bool,
+    no_user_script: bool,
+    plan_only: bool,
+    yes: bool,
+    wait: bool,
+    timeout: float,
+    output: str,
+) -> None:
+    """Change pool NAME of CLUSTER, after showing the nodes that are replaced for it."""
+    body = {**settings}
+    body |= {"autoscaling": None} if no_autoscaling else {}
+    body |= {"userScript": None} if no_user_script else {}
+    path = api.path("clusters", cluster, "node-pools", name)
+    plan = api.plan(path, body)
+    if plan_only and output != "table":
+        return show(output, plan, (), name=lambda item: str(item["etag"]))
+    show_plan(plan)
+    if plan_only:
+        return None
+    if plan["replaced"] and not yes:
+        if not os.isatty(0):
+            raise CliError("nothing was changed; say --yes to do it", 2)
+        click.confirm(f"Replace {len(plan['replaced'])} nodes of {name}?", abort=True, err=True)
+    operation = api.change("PATCH", path, body, if_match=plan["etag"])
+    return show_operation(output, finish(api, operation, wait=wait, timeout=timeout))
+
+
+def show_plan(plan: dict[str, Any]) -> None:
+    """To standard error: standard output is the answer's."""
+    for machine in plan["replaced"]:
+        because = ", ".join(plan["because"]) or "an earlier change"
+        click.echo(f"  replaced  node  {machine['name']}  {machine['zone']}  ({because})", err=True)
+    for zone in plan["zones"]:
+        if zone["before"] != zone["after"]:
+            click.echo(f"  {zone['name']}: {zone['before']} -> {zone['after']} nodes", err=True)
+    if plan["inPlace"]:
+        click.echo(f"  without replacing nodes: {', '.join(plan['inPlace'])}", err=True)
 
 
 @pool.command(name="list")

@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+#: Settings whose value is a word, and those whose value is a number: key -> where it goes.
+WORDS = {
+    "name": ("name",),
+    "flavor": ("flavor",),
+    "image": ("image",),
+    "key": ("keyName",),
+    "on-failure": ("userScript", "onFailure"),
+}
+NUMBERS = {
+    "count": ("replicas",),
+    "min": ("autoscaling", "min"),
+    "max": ("autoscaling", "max"),
+    "max-surge": ("maxSurge",),
+    "max-unavailable": ("maxUnavailable",),
+    "drain-timeout": ("drainTimeoutSeconds",),
+    "script-timeout": ("userScript", "timeoutSeconds"),
+}
+#: Settings whose value is a file with a script.
+SCRIPTS = {"pre": ("userScript", "pre"), "post": ("userScript", "post")}
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
@@ -19,19 +40,17 @@ def parse_pool(text: str) -> dict[str, Any]:
         if not found or not value:
             raise PoolSpecError(f"{part!r} is not key=value")
         _add(pool, key.strip(), value.strip())
-    if missing := {"name", "replicas", "flavor"} - pool.keys():
-        words = sorted("count" if m == "replicas" else m for m in missing)
-        raise PoolSpecError(f"{', '.join(words)} missing in {text!r}")
+    missing = [word for word in ("name", "flavor") if word not in pool]
+    if "replicas" not in pool and "autoscaling" not in pool:
+        missing.insert(0, "count")
+    if missing:
+        raise PoolSpecError(f"{', '.join(missing)} missing in {text!r}")
     return pool
 
 
 def _add(pool: dict[str, Any], key: str, value: str) -> None:
-    if key in ("name", "flavor", "image"):
-        pool[key] = value
-    elif key == "count":
-        if not value.isdecimal():
-            raise PoolSpecError(f"count={value} is not a number")
-        pool["replicas"] = int(value)
+    if key in (*WORDS, *NUMBERS, *SCRIPTS):
+        setting(pool, key, value)
     elif key == "zones":
         pool["zones"] = [zone for zone in value.split(",") if zone]
     elif key == "label":
@@ -40,9 +59,32 @@ def _add(pool: dict[str, Any], key: str, value: str) -> None:
     elif key == "taint":
         pool["taints"].append(_taint(value))
     else:
-        raise PoolSpecError(
-            f"{key!r} is unknown: name, count, flavor, zones, image, label and taint are known"
-        )
+        known = ", ".join([*WORDS, *NUMBERS, *SCRIPTS, "zones", "label", "taint"])
+        raise PoolSpecError(f"{key!r} is unknown: {known} are known")
+
+
+def setting(pool: dict[str, Any], key: str, value: str) -> None:
+    """Puts one setting where the REST API wants it. Raises PoolSpecError."""
+    found: Any = value
+    if key in NUMBERS:
+        if not value.isdecimal():
+            raise PoolSpecError(f"{key}={value} is not a number")
+        found = int(value)
+    elif key in SCRIPTS:
+        found = _script(key, value)
+    *outer, last = (WORDS | NUMBERS | SCRIPTS)[key]
+    for part in outer:
+        pool = pool.setdefault(part, {})
+    pool[last] = found
+
+
+def _script(key: str, file: str) -> str:
+    try:
+        return Path(file).read_bytes().decode()
+    except OSError as error:
+        raise PoolSpecError(f"{key}={file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise PoolSpecError(f"{key}={file} is not UTF-8: {error.reason}") from error
 
 
 def _taint(value: str) -> dict[str, str]:

@@ -66,7 +66,10 @@ class BootstrapSpec(KubeStruct, frozen=True, kw_only=True):
 
 
 class ManagedClusterSpec(KubeStruct, frozen=True, kw_only=True):
-    """`bootstrap` is filled from the region's configuration once, when the cluster is made."""
+    """`bootstrap` is filled from the region's configuration once, when the cluster is made.
+
+    A cluster with `deletion_protection` is not deleted before it is taken off.
+    """
 
     region: CloudName
     version: KubernetesVersion
@@ -75,6 +78,7 @@ class ManagedClusterSpec(KubeStruct, frozen=True, kw_only=True):
     key_name: CloudName | None = None
     provisioner: Literal["capi", "legacy"] = "capi"
     bootstrap: BootstrapSpec | None = None
+    deletion_protection: bool = False
 
 
 class ControlPlaneStatus(KubeStruct, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+import msgspec
+
 from vks.kube.objects import Condition, KubeObject, KubeStruct, Resource
 from vks.resources.fields import (
     CloudName,
@@ -16,11 +18,38 @@ from vks.resources.fields import (
 )
 from vks.resources.project import GROUP, VERSION
 
+#: How many bytes of either script an object may hold; what fits into user data is less.
+MAX_SCRIPT = 131_072
+
+OnFailure = Literal["Ignore", "FailNode"]
+
+
+class UserScriptSpec(KubeStruct, frozen=True, kw_only=True):
+    """Shell that nodes run once: `pre` before kubeadm, `post` when the Node is Ready.
+
+    `timeout_seconds` is for each of the two. After a failure under "FailNode" the node takes no
+    pods and its machine does not become ready.
+    """
+
+    pre: Annotated[str, msgspec.Meta(max_length=MAX_SCRIPT)] = ""
+    post: Annotated[str, msgspec.Meta(max_length=MAX_SCRIPT)] = ""
+    timeout_seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 300
+    on_failure: OnFailure = "Ignore"
+
+
+class AutoscalingSpec(KubeStruct, frozen=True, kw_only=True):
+    """Between these two the number of nodes is the cluster-autoscaler's business."""
+
+    min: Replicas
+    max: Replicas
+
 
 class NodePoolSpec(KubeStruct, frozen=True, kw_only=True):
     """The object's name is `CLUSTER.POOL`; `pool_name` is what the user calls it.
 
-    Labels and taints reach the nodes without replacing them.
+    Labels and taints reach the nodes without replacing them. `replicas` is what an autoscaled
+    pool starts with. `key_name` None means the cluster's. `max_surge` and `max_unavailable` hold
+    in each zone. `drain_timeout_seconds` is how long evictions may hold up a node's deletion.
     """
 
     cluster_name: DnsLabel
@@ -31,6 +60,12 @@ class NodePoolSpec(KubeStruct, frozen=True, kw_only=True):
     zones: ZoneList
     labels: dict[str, str] = {}
     taints: tuple[Taint, ...] = ()
+    key_name: CloudName | None = None
+    user_script: UserScriptSpec | None = None
+    autoscaling: AutoscalingSpec | None = None
+    max_surge: Replicas = 1
+    max_unavailable: Replicas = 0
+    drain_timeout_seconds: Annotated[int, msgspec.Meta(ge=1, le=86400)] = 600
 
 
 class ZoneStatus(KubeStruct, frozen=True, kw_only=True):
@@ -53,6 +88,13 @@ class NodePool(KubeObject, frozen=True, kw_only=True):
     resource: ClassVar[Resource] = Resource(GROUP, VERSION, "NodePool", "nodepools")
     spec: NodePoolSpec
     status: NodePoolStatus = NodePoolStatus()
+
+    @property
+    def size(self) -> int:
+        """How many machines the pool is to have: what its user or the autoscaler said last."""
+        if self.spec.autoscaling is None or not self.status.zones:
+            return self.spec.replicas
+        return sum(zone.desired for zone in self.status.zones)
 
 
 def nodepool_name(cluster: str, pool: str) -> str:

@@ -35,11 +35,15 @@ class CloudAccess(_Strict, frozen=True, kw_only=True):
 
 
 class Limits(_Strict, frozen=True, kw_only=True):
-    """Bounds of one request, beside the cloud's quota."""
+    """Bounds of one request, beside the cloud's quota.
+
+    A request for a cluster with its pools is kept in an annotation until the pools are made, and
+    an object's annotations have 262,144 bytes at most.
+    """
 
     max_node_pools: Positive = 20
     max_pool_replicas: Positive = 200
-    max_body_bytes: Positive = 65_536
+    max_body_bytes: Positive = 196_608
 
 
 class RegionConfig(_Strict, frozen=True, kw_only=True):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import re
+import string
 from typing import Any
 
 import pytest
@@ -21,6 +24,9 @@ def pool(**more: Any) -> dict[str, Any]:
 def plane(**more: Any) -> dict[str, Any]:
     return {"controlPlane": {"replicas": 3, "flavor": "small", **more}}
 
+
+#: 60 kB that no packing makes smaller than Nova's limit.
+NOISE = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=60_000))
 
 BAD = [
     ({"version": "v1.99.0"}, 422, "invalid", "version"),
@@ -53,6 +59,37 @@ BAD = [
     (pool(name="p.q"), 422, "invalid", "nodePools.0.name"),
     (pool(labels={"tier": "a b"}), 422, "invalid", "nodePools.0.labels.tier"),
     (pool(taints=[{"key": "k", "effect": "Never"}]), 422, "invalid", "nodePools.0.taints.0.effect"),
+    (
+        pool(taints=[{"key": "k", "effect": "NoExecute"}] * 2),
+        422,
+        "invalid",
+        "nodePools.0.taints.1",
+    ),
+    (pool(labels={"vks.verda/x": "y"}), 422, "invalid", "nodePools.0.labels.vks.verda/x"),
+    (pool(keyName="foreign"), 404, "reference_not_found", "nodePools.0.keyName"),
+    (pool(replicas=None), 422, "invalid", "nodePools.0.replicas"),
+    (pool(autoscaling={"min": 3, "max": 2}), 422, "invalid", "nodePools.0.autoscaling.min"),
+    (pool(autoscaling={"min": 0, "max": 999}), 422, "invalid", "nodePools.0.autoscaling.max"),
+    (pool(autoscaling={"min": 1}), 422, "invalid", "nodePools.0.autoscaling.max"),
+    (pool(maxSurge=0), 422, "invalid", "nodePools.0.maxSurge"),
+    (pool(drainTimeoutSeconds=0), 422, "invalid", "nodePools.0.drainTimeoutSeconds"),
+    (pool(userScript={}), 422, "invalid", "nodePools.0.userScript"),
+    (pool(userScript={"pre": "a\0b"}), 422, "invalid", "nodePools.0.userScript.pre"),
+    (pool(userScript={"pre": NOISE}), 422, "invalid", "nodePools.0.userScript.pre"),
+    (pool(userScript={"post": NOISE}), 422, "invalid", "nodePools.0.userScript.post"),
+    (pool(userScript={"pre": "x" * 140_000}), 422, "invalid", "nodePools.0.userScript.pre"),
+    (
+        pool(userScript={"pre": "x", "timeoutSeconds": 0}),
+        422,
+        "invalid",
+        "nodePools.0.userScript.timeoutSeconds",
+    ),
+    (
+        pool(userScript={"pre": "x", "onFailure": "Reboot"}),
+        422,
+        "invalid",
+        "nodePools.0.userScript.onFailure",
+    ),
 ]
 
 
@@ -67,6 +104,18 @@ async def test_an_invalid_cluster_is_refused_and_the_field_is_named(
     assert field in [error["field"] for error in problem["errors"]]
     for model in (ManagedCluster, NodePool, Operation):
         assert (await vks.client.list(model, vks.namespace)).items == []
+
+
+async def test_a_script_that_is_too_large_is_told_how_many_bytes_are_left(vks: Vks) -> None:
+    answer = await vks.call(
+        "POST", "/clusters", cluster_request(**pool(userScript={"pre": NOISE, "post": "echo\n"}))
+    )
+    (error,) = answer.json()["errors"]
+    needed, left = (
+        int(n) for n in re.findall(r"(\d+) bytes (?:packed|are left)", error["message"])
+    )
+    assert needed > left > 30_000
+    assert "65535 bytes" in error["message"]
 
 
 async def test_two_pools_of_one_name_are_refused(vks: Vks) -> None:
@@ -101,7 +150,7 @@ async def test_a_quota_of_load_balancers_counts_too(vks: Vks) -> None:
 
 
 async def test_a_body_over_the_limit_is_refused(vks: Vks) -> None:
-    answer = await vks.call("POST", "/clusters", {"name": "x" * 70_000})
+    answer = await vks.call("POST", "/clusters", {"name": "x" * 200_000})
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
@@ -155,7 +204,12 @@ async def test_a_project_is_found_by_id_too(vks: Vks) -> None:
         ({"zones": ["osaka-1"]}, "zones.0"),
         ({"zones": []}, "zones"),
         ({"labels": {"-bad": "x"}}, "labels.-bad.[key]"),
-        ({"flavor": "small"}, "flavor"),
+        ({"flavor": "huge"}, "flavor"),
+        ({"name": "other"}, "name"),
+        ({"userScript": {"timeoutSeconds": 5}}, "userScript"),
+        ({"autoscaling": {"min": 2, "max": 1}}, "autoscaling.min"),
+        ({"autoscaling": {"min": 0, "max": 3}, "replicas": 2}, "replicas"),
+        ({"maxSurge": 0}, "maxSurge"),
     ],
 )
 async def test_an_invalid_change_of_a_pool_is_refused(

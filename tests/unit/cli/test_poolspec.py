@@ -24,6 +24,7 @@ def test_a_pool_with_everything() -> None:
     [
         ("name=a;count=x;flavor=s", "count=x"),
         ("name=a;flavor=s", "count missing"),
+        ("name=a;count=1;flavor=s;pre=/nowhere", "pre=/nowhere"),
         ("nonsense", "nonsense"),
         ("name=a;count=1;flavor=s;colour=red", "colour"),
         ("name=a;count=1;flavor=s;taint=k:v:Never", "taint=k:v:Never"),

@@ -9,16 +9,12 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field
+
+from vks.service.api.pool_models import NodePoolCreate, UserScriptResult
+from vks.service.api.shapes import Condition, Model, Reference, Zones
 
 T = TypeVar("T")
-
-LABEL_VALUE = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
-LABEL_KEY = (
-    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
-    r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$"
-)
 
 
 def _network(text: str) -> str:
@@ -35,39 +31,10 @@ def _odd(count: int) -> int:
 
 
 ClusterName = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=32)]
-PoolName = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=20)]
-Reference = Annotated[str, Field(min_length=1, max_length=255)]
 Cidr = Annotated[str, Field(max_length=18), AfterValidator(_network)]
 ControlPlanes = Annotated[
     int, Field(ge=1, le=7, json_schema_extra={"enum": [1, 3, 5, 7]}), AfterValidator(_odd)
 ]
-LabelKey = Annotated[str, Field(pattern=LABEL_KEY, max_length=317)]
-LabelValue = Annotated[str, Field(pattern=LABEL_VALUE, max_length=63)]
-Zones = Annotated[list[Reference], Field(max_length=100)]
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True, extra="forbid"
-    )
-
-
-class Taint(Model):
-    key: LabelKey
-    value: LabelValue = ""
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
-
-
-class NodePoolCreate(Model):
-    """`zones` empty means every zone of the region, `image` null the version's own."""
-
-    name: PoolName
-    replicas: Annotated[int, Field(ge=0, le=1000)]
-    flavor: Reference
-    image: Reference | None = None
-    zones: Zones = []
-    labels: dict[LabelKey, LabelValue] = {}
-    taints: Annotated[list[Taint], Field(max_length=50)] = []
 
 
 class ControlPlaneCreate(Model):
@@ -93,6 +60,7 @@ class ClusterCreate(Model):
     key_name: Reference | None = None
     node_pools: Annotated[list[NodePoolCreate], Field(max_length=100)] = []
     provisioner: Literal["capi", "legacy"] | None = None
+    deletion_protection: bool = False
 
 
 class ControlPlanePatch(Model):
@@ -100,16 +68,10 @@ class ControlPlanePatch(Model):
 
 
 class ClusterPatch(Model):
-    control_plane: ControlPlanePatch
+    """A JSON merge patch: what is absent stays."""
 
-
-class NodePoolPatch(Model):
-    """A JSON merge patch: what is absent stays; a label of null goes."""
-
-    replicas: Annotated[int, Field(ge=0, le=1000)] | None = None
-    zones: Annotated[list[Reference], Field(min_length=1, max_length=100)] | None = None
-    labels: dict[LabelKey, LabelValue | None] | None = None
-    taints: Annotated[list[Taint], Field(max_length=50)] | None = None
+    control_plane: ControlPlanePatch | None = None
+    deletion_protection: bool | None = None
 
 
 class KubeconfigRequest(Model):
@@ -130,14 +92,6 @@ class Page(Model, Generic[T]):
     @classmethod
     def of(cls, items: list[T], token: str | None) -> Self:
         return cls.model_validate({"items": items, "continue": token})
-
-
-class Condition(Model):
-    type: str
-    status: str
-    reason: str
-    message: str
-    last_transition_time: str
 
 
 class ControlPlaneView(Model):
@@ -169,39 +123,10 @@ class ClusterView(Model):
     control_plane: ControlPlaneView
     network: NetworkCreate
     key_name: str | None
+    deletion_protection: bool
     created_at: str | None
     deleted_at: str | None
     status: ClusterStatus
-
-
-class ZoneStatus(Model):
-    name: str
-    desired: int
-    replicas: int
-    ready_replicas: int
-
-
-class NodePoolStatus(Model):
-    phase: str
-    replicas: int
-    ready_replicas: int
-    zones: list[ZoneStatus]
-    conditions: list[Condition]
-
-
-class NodePoolView(Model):
-    name: str
-    id: str
-    cluster: str
-    replicas: int
-    flavor: str
-    image: str
-    zones: list[str]
-    labels: dict[str, str]
-    taints: list[Taint]
-    created_at: str | None
-    deleted_at: str | None
-    status: NodePoolStatus
 
 
 class Address(Model):
@@ -221,6 +146,7 @@ class NodeView(Model):
     server_id: str
     addresses: list[Address]
     message: str
+    user_script: UserScriptResult | None
     created_at: str | None
 
 
@@ -305,6 +231,12 @@ class OptionsView(Model):
     keypairs: list[KeypairView]
     control_plane_replicas: list[int]
     limits: LimitsView
+
+
+class AutoscalerView(Model):
+    """YAML documents; no secret is in them."""
+
+    manifest: str
 
 
 class AssociatedResource(Model):

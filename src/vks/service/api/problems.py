@@ -46,6 +46,7 @@ TITLES = {
     "method_not_allowed": (405, "Method not allowed"),
     "already_exists": (409, "Already exists"),
     "conflict": (409, "Conflict"),
+    "deletion_protected": (409, "Protected from deletion"),
     "not_ready": (409, "Not ready yet"),
     "precondition_failed": (412, "Precondition failed"),
     "body_too_large": (413, "Body too large"),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from vks.kube.client import Client
 from vks.kube.codec import decode_list
-from vks.kube.errors import AlreadyExists, NotFound
+from vks.kube.errors import AlreadyExists, Conflict, NotFound
 from vks.kube.objects import KubeObject, owner_reference
 from vks.resources.core import Namespace
 from vks.resources.managedcluster import ManagedCluster
@@ -24,6 +24,7 @@ from vks.service.names import digest
 K = TypeVar("K", bound=KubeObject)
 
 FIELD_MANAGER = "vks-api"
+_ATTEMPTS = 10
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 
 
@@ -85,6 +86,25 @@ async def find_cluster(
         except NotFound:
             continue
     raise Problem("not_found", f"there is no cluster {name!r}")
+
+
+async def patch_spec(client: Client, found: K, spec: Mapping[str, Any]) -> K:
+    """Merges into the spec that was read. Raises Conflict when it is another one by now; that
+    only the status moved meanwhile, as it does all the time, is none."""
+    meta = found.metadata
+    for _ in range(_ATTEMPTS):
+        version = found.metadata.resource_version
+        patch = {"metadata": {"resourceVersion": version}, "spec": spec}
+        try:
+            return await client.merge_patch(
+                type(found), meta.name, meta.namespace, patch, field_manager=FIELD_MANAGER
+            )
+        except Conflict:
+            found = await client.get(type(found), meta.name, meta.namespace)
+            now = found.metadata
+            if (now.uid, now.generation) != (meta.uid, meta.generation):
+                raise
+    raise Problem("conflict", "the object changes all the time: try again")
 
 
 async def list_page(

@@ -6,7 +6,8 @@ and the zones by name, even when the request left them open.
 
 from __future__ import annotations
 
-from vks.resources.fields import Taint
+import msgspec
+
 from vks.resources.managedcluster import (
     BootstrapSpec,
     ClusterNetworkSpec,
@@ -15,6 +16,7 @@ from vks.resources.managedcluster import (
 )
 from vks.resources.nodepool import NodePoolSpec
 from vks.service.api import models
+from vks.service.api.pool_models import NodePoolCreate
 from vks.service.api.validation import Offer
 
 
@@ -40,26 +42,19 @@ def cluster_spec(
         key_name=request.key_name,
         provisioner=request.provisioner or "capi",
         bootstrap=bootstrap,
+        deletion_protection=request.deletion_protection,
     )
 
 
-def pool_spec(
-    cluster: str, request: models.NodePoolCreate, version: str, offer: Offer
-) -> NodePoolSpec:
-    return NodePoolSpec(
-        cluster_name=cluster,
-        pool_name=request.name,
-        replicas=request.replicas,
-        flavor=request.flavor,
-        image=_image(request.image, version, offer),
-        zones=tuple(request.zones) or offer.zones,
-        labels=request.labels,
-        taints=tuple(taint(t) for t in request.taints),
-    )
+def pool_image(request: NodePoolCreate, version: str, offer: Offer) -> str:
+    """The id of a pool's image."""
+    return _image(request.image, version, offer)
 
 
-def taint(request: models.Taint) -> Taint:
-    return Taint(key=request.key, value=request.value, effect=request.effect)
+def with_image_id(spec: NodePoolSpec, offer: Offer) -> NodePoolSpec:
+    """The spec with its image by id; an image that is not offered is left for the checks."""
+    image = offer.image(spec.image)
+    return spec if image is None else msgspec.structs.replace(spec, image=image.id)
 
 
 def _image(reference: str | None, version: str, offer: Offer) -> str:

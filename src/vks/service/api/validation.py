@@ -13,9 +13,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from vks.resources.nodepool import NodePool, NodePoolSpec
 from vks.service.api.auth import CallerCloud
-from vks.service.api.models import ClusterCreate, NodePoolCreate
-from vks.service.api.problems import FieldProblem, Problem, invalid, of_cloud
+from vks.service.api.findings import Findings
+from vks.service.api.models import ClusterCreate
+from vks.service.api.pool_checks import check_settings
+from vks.service.api.pool_models import NodePoolCreate
+from vks.service.api.pool_requests import initial_size, pool_spec
+from vks.service.api.problems import FieldProblem, Problem, of_cloud
 from vks.service.config import Limits as RequestLimits
 from vks.verda.compute import Flavor, Keypair, Limits
 from vks.verda.errors import CloudError
@@ -72,32 +77,6 @@ async def read_offer(cloud: CallerCloud, zones: tuple[str, ...]) -> Offer:
     )
 
 
-class Findings:
-    """Collects what is wrong. Unknown ids of the project's own things make the answer a 404."""
-
-    def __init__(self) -> None:
-        self.invalid: list[FieldProblem] = []
-        self.missing: list[FieldProblem] = []
-        self.quota: list[FieldProblem] = []
-
-    def bad(self, field: str, message: str) -> None:
-        self.invalid.append(FieldProblem(field=field, message=message))
-
-    def unknown(self, field: str, message: str) -> None:
-        self.missing.append(FieldProblem(field=field, message=message))
-
-    def settle(self) -> None:
-        """Raises Problem when there are findings."""
-        if self.invalid:
-            raise invalid([*self.invalid, *self.missing])
-        if self.missing:
-            raise Problem(
-                "reference_not_found", "a referenced object was not found", errors=self.missing
-            )
-        if self.quota:
-            raise Problem("quota_exceeded", "the project's quota is too small", errors=self.quota)
-
-
 def check_cluster(request: ClusterCreate, offer: Offer, limits: RequestLimits) -> None:
     """Raises Problem."""
     found = Findings()
@@ -110,8 +89,7 @@ def check_cluster(request: ClusterCreate, offer: Offer, limits: RequestLimits) -
     if network.network_id is not None and all(n.id != network.network_id for n in offer.networks):
         found.unknown("network.networkId", f"unknown network {network.network_id!r}")
     _check_ranges(network.pod_cidr, network.service_cidr, found)
-    if request.key_name is not None and all(k.name != request.key_name for k in offer.keypairs):
-        found.unknown("keyName", f"unknown key pair {request.key_name!r}")
+    check_key("keyName", request.key_name, offer, found)
     if len(request.node_pools) > limits.max_node_pools:
         found.bad("nodePools", f"at most {limits.max_node_pools}")
     names = Counter(pool.name for pool in request.node_pools)
@@ -120,7 +98,7 @@ def check_cluster(request: ClusterCreate, offer: Offer, limits: RequestLimits) -
             found.bad(f"nodePools.{index}.name", f"two pools are called {pool.name!r}")
         _check_pool(f"nodePools.{index}.", pool, offer, limits, found)
     servers = [(plane.flavor, plane.replicas)]
-    servers += [(pool.flavor, pool.replicas) for pool in request.node_pools]
+    servers += [(pool.flavor, initial_size(pool)) for pool in request.node_pools]
     _check_quota(servers, offer, found)
     balancers = offer.balancers
     _check_limit(
@@ -137,8 +115,28 @@ def check_pool(request: NodePoolCreate, offer: Offer, limits: RequestLimits) -> 
     """Raises Problem."""
     found = Findings()
     _check_pool("", request, offer, limits, found)
-    _check_quota([(request.flavor, request.replicas)], offer, found)
+    _check_quota([(request.flavor, initial_size(request))], offer, found)
     found.settle()
+
+
+def check_change(
+    before: NodePool, after: NodePoolSpec, offer: Offer, limits: RequestLimits
+) -> None:
+    """Whether a pool may become `after`; what does not change is not held against the region's
+    offer, which may have lost it meanwhile. Raises Problem."""
+    found = Findings()
+    if after.flavor != before.spec.flavor:
+        check_flavor("flavor", after.flavor, offer, found)
+    if after.image != before.spec.image:
+        check_image("image", after.image, offer, found)
+    if after.key_name != before.spec.key_name:
+        check_key("keyName", after.key_name, offer, found)
+    if after.zones != before.spec.zones:
+        check_zones("zones", after.zones, offer, found)
+    check_settings("", after, limits, found)
+    found.settle()
+    least = after.replicas if after.autoscaling is None else after.autoscaling.min
+    check_growth("replicas", after.flavor, least - before.size, offer)
 
 
 def check_growth(field: str, flavor: str, more: int, offer: Offer) -> None:
@@ -165,8 +163,10 @@ def _check_pool(
     prefix: str, pool: NodePoolCreate, offer: Offer, limits: RequestLimits, found: Findings
 ) -> None:
     _check_servers(prefix.rstrip("."), pool.flavor, pool.image, pool.zones, offer, found)
-    if pool.replicas > limits.max_pool_replicas:
-        found.bad(f"{prefix}replicas", f"at most {limits.max_pool_replicas}")
+    check_key(f"{prefix}keyName", pool.key_name, offer, found)
+    if pool.replicas is None and pool.autoscaling is None:
+        found.bad(f"{prefix}replicas", "is needed, or autoscaling")
+    check_settings(prefix, pool_spec("", pool, "", offer.zones), limits, found)
 
 
 def _check_servers(
@@ -178,12 +178,26 @@ def _check_servers(
     found: Findings,
 ) -> None:
     dot = f"{prefix}." if prefix else ""
+    check_flavor(f"{dot}flavor", flavor, offer, found)
+    if image is not None:
+        check_image(f"{dot}image", image, offer, found)
+    check_zones(f"{dot}zones", zones, offer, found)
+
+
+def check_flavor(field: str, flavor: str, offer: Offer, found: Findings) -> None:
     if offer.flavor(flavor) is None:
         known = ", ".join(sorted(f.name for f in offer.flavors))
-        found.bad(f"{dot}flavor", f"unknown flavor {flavor!r}; offered: {known}")
-    if image is not None and offer.image(image) is None:
-        found.unknown(f"{dot}image", f"unknown image {image!r}")
-    check_zones(f"{dot}zones", zones, offer, found)
+        found.bad(field, f"unknown flavor {flavor!r}; offered: {known}")
+
+
+def check_image(field: str, image: str, offer: Offer, found: Findings) -> None:
+    if offer.image(image) is None:
+        found.unknown(field, f"unknown image {image!r}")
+
+
+def check_key(field: str, key: str | None, offer: Offer, found: Findings) -> None:
+    if key is not None and all(known.name != key for known in offer.keypairs):
+        found.unknown(field, f"unknown key pair {key!r}")
 
 
 def _check_ranges(pods: str, services: str, found: Findings) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from vks.kube.objects import Condition, find_condition
-from vks.resources import nodepool, operation
+from vks.kube.objects import find_condition
+from vks.resources import operation
 from vks.resources.clusterapi import Machine
 from vks.resources.contract import READY
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.verdamachine import VerdaMachine
 from vks.service.api import models
+from vks.service.api.conditions import condition_views
+from vks.service.api.pool_views import script_view
 from vks.service.names import POOL_LABEL
 
 
@@ -38,6 +39,7 @@ def cluster_view(cluster: ManagedCluster, project: str) -> models.ClusterView:
             cni=network.cni,
         ),
         key_name=spec.key_name,
+        deletion_protection=spec.deletion_protection,
         created_at=cluster.metadata.creation_timestamp,
         deleted_at=cluster.metadata.deletion_timestamp,
         status=models.ClusterStatus(
@@ -46,39 +48,7 @@ def cluster_view(cluster: ManagedCluster, project: str) -> models.ClusterView:
             control_plane=models.ControlPlaneStatus(
                 replicas=plane.replicas, ready_replicas=plane.ready_replicas, version=plane.version
             ),
-            conditions=_conditions(status.conditions),
-        ),
-    )
-
-
-def pool_view(pool: nodepool.NodePool) -> models.NodePoolView:
-    spec, status = pool.spec, pool.status
-    return models.NodePoolView(
-        name=spec.pool_name,
-        id=pool.metadata.uid,
-        cluster=spec.cluster_name,
-        replicas=spec.replicas,
-        flavor=spec.flavor,
-        image=spec.image,
-        zones=list(spec.zones),
-        labels=spec.labels,
-        taints=[models.Taint(key=t.key, value=t.value, effect=t.effect) for t in spec.taints],
-        created_at=pool.metadata.creation_timestamp,
-        deleted_at=pool.metadata.deletion_timestamp,
-        status=models.NodePoolStatus(
-            phase="Deleting" if pool.deleting else status.phase,
-            replicas=status.replicas,
-            ready_replicas=status.ready_replicas,
-            zones=[
-                models.ZoneStatus(
-                    name=zone.name,
-                    desired=zone.desired,
-                    replicas=zone.replicas,
-                    ready_replicas=zone.ready_replicas,
-                )
-                for zone in status.zones
-            ],
-            conditions=_conditions(status.conditions),
+            conditions=condition_views(status.conditions),
         ),
     )
 
@@ -138,6 +108,7 @@ def node_view(machine: Machine, server: VerdaMachine | None) -> models.NodeView:
             for address in machine.status.addresses
         ],
         message="" if is_ready or waits is None else f"{waits.reason}: {waits.message}",
+        user_script=script_view(server.status.user_script) if server else None,
         created_at=machine.metadata.creation_timestamp,
     )
 
@@ -157,16 +128,3 @@ def event_view(event: dict[str, Any]) -> models.EventView:
         first_seen=first,
         last_seen=series.get("lastObservedTime") or event.get("deprecatedLastTimestamp") or first,
     )
-
-
-def _conditions(conditions: Iterable[Condition]) -> list[models.Condition]:
-    return [
-        models.Condition(
-            type=condition.type,
-            status=condition.status,
-            reason=condition.reason,
-            message=condition.message,
-            last_transition_time=condition.last_transition_time,
-        )
-        for condition in conditions
-    ]

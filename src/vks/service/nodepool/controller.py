@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from vks.kube.apply import Applier
 from vks.kube.errors import NotFound
 from vks.kube.finalizers import add_finalizer, remove_finalizer
-from vks.kube.objects import Key
+from vks.kube.objects import Key, find_condition
 from vks.resources.clusterapi import Cluster, Machine, MachineDeployment
+from vks.resources.contract import READY
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool, nodepool_name
+from vks.resources.verdamachine import VerdaMachine
 from vks.runtime.controller import Controller
 from vks.runtime.informer import Change
 from vks.runtime.manager import Manager
@@ -19,9 +21,11 @@ from vks.runtime.watches import Watch
 from vks.service.applying import ManifestApplier
 from vks.service.caches import Caches, cluster_keys, cluster_of, of_cluster
 from vks.service.names import POOL_LABEL
+from vks.service.nodepool.capacity import shortage
 from vks.service.nodepool.nodes import NodeDresser
+from vks.service.nodepool.replicas import ReplicasHandover
 from vks.service.nodepool.status import status_of
-from vks.service.nodepool.zones import distribute
+from vks.service.nodepool.zones import bounds_of, wanted
 from vks.service.provisioners.capi.workers import pool_manifests
 from vks.service.workload import Workloads
 
@@ -40,6 +44,7 @@ class NodePoolReconciler:
         self._status = Applier(manager.client, NAME)
         self._workloads = Workloads(manager.client)
         self._nodes = NodeDresser(NAME)
+        self._replicas = ReplicasHandover(manager.client, NAME)
 
     async def reconcile(self, key: Key) -> Result:
         pool = self._caches.node_pools.get(key)
@@ -55,14 +60,15 @@ class NodePoolReconciler:
             if deployment.metadata.labels.get(POOL_LABEL) == pool.spec.pool_name
         ]
         if pool.deleting:
-            return await self._delete(pool, owner, deployments)
+            return await self._delete(pool, deployments)
         waits_for = self._waits_for(owner, cluster)
         if cluster is None or waits_for:
             await self._report(pool, deployments, {}, waits_for)
             return DONE
         pool = await add_finalizer(self._client, pool, FINALIZER)
-        desired = distribute(pool.spec.replicas, pool.spec.zones, _current(deployments))
-        for manifest in pool_manifests(cluster, pool, desired):
+        desired = wanted(pool.spec, _current(deployments))
+        said = await self._said(pool, deployments, desired)
+        for manifest in pool_manifests(cluster, pool, said):
             store = self._caches.deployments if manifest.model is MachineDeployment else None
             await self._manifests.apply(manifest, store)
         await self._remove_empty(pool, deployments)
@@ -70,14 +76,32 @@ class NodePoolReconciler:
         await self._dress(pool, owner)
         return DONE
 
+    async def _said(
+        self,
+        pool: NodePool,
+        deployments: Iterable[MachineDeployment],
+        desired: Mapping[str, int],
+    ) -> dict[str, int | None]:
+        """`desired`, without the numbers that are the autoscaler's: those of zones that it may
+        scale, once they are within its bounds."""
+        bounds = bounds_of(pool.spec)
+        said: dict[str, int | None] = dict(desired)
+        for deployment in deployments:
+            zone = deployment.spec.template.spec.failure_domain
+            scalable = zone in bounds and bounds[zone].scalable
+            if scalable and deployment.spec.replicas == desired[zone]:
+                await self._replicas.release(deployment)
+                said[zone] = None
+            else:
+                self._replicas.reclaimed(deployment)
+        return said
+
     async def _dress(self, pool: NodePool, owner: Key) -> None:
         """Labels and taints go onto the nodes that have joined; nothing is replaced for them."""
         names = [
             machine.status.node_ref.name
-            for machine in of_cluster(self._caches.machines, owner)
-            if machine.metadata.labels.get(POOL_LABEL) == pool.spec.pool_name
-            and machine.status.node_ref is not None
-            and not machine.deleting
+            for machine in self._machines(pool)
+            if machine.status.node_ref is not None and not machine.deleting
         ]
         if names:
             client = await self._workloads.client(owner)
@@ -102,18 +126,19 @@ class NodePoolReconciler:
             if zone not in pool.spec.zones and empty:
                 await self._remove(deployment)
 
-    async def _delete(
-        self, pool: NodePool, owner: Key, deployments: list[MachineDeployment]
-    ) -> Result:
-        await self._report(pool, deployments, {}, "")
-        for deployment in deployments:
-            await self._remove(deployment)
-        machines = [
+    def _machines(self, pool: NodePool) -> list[Machine]:
+        owner = Key(pool.metadata.namespace, pool.spec.cluster_name)
+        return [
             machine
             for machine in of_cluster(self._caches.machines, owner)
             if machine.metadata.labels.get(POOL_LABEL) == pool.spec.pool_name
         ]
-        if deployments or machines:
+
+    async def _delete(self, pool: NodePool, deployments: list[MachineDeployment]) -> Result:
+        await self._report(pool, deployments, {}, "")
+        for deployment in deployments:
+            await self._remove(deployment)
+        if deployments or self._machines(pool):
             return DONE
         try:
             await remove_finalizer(self._client, pool, FINALIZER)
@@ -133,9 +158,11 @@ class NodePoolReconciler:
         desired: Mapping[str, int],
         waits_for: str,
     ) -> None:
+        owner = Key(pool.metadata.namespace, pool.spec.cluster_name)
+        short = shortage(self._machines(pool), of_cluster(self._caches.verda_machines, owner))
         body = {
             "metadata": {"name": pool.metadata.name, "namespace": pool.metadata.namespace},
-            "status": status_of(pool, deployments, desired, waits_for, self._clock.now()),
+            "status": status_of(pool, deployments, desired, waits_for, short, self._clock.now()),
         }
         await self._status.apply(NodePool, body, observed=pool, subresource="status")
 
@@ -154,6 +181,15 @@ def _node_changes(change: Change[Machine]) -> bool:
     return change.old.status.node_ref != change.new.status.node_ref
 
 
+def _room_changes(change: Change[VerdaMachine]) -> bool:
+    """Whether a machine waits for room, and why."""
+    if change.old is None or change.new is None:
+        return True
+    return find_condition(change.old.status.conditions, READY) != find_condition(
+        change.new.status.conditions, READY
+    )
+
+
 def setup(manager: Manager, caches: Caches) -> Controller:
     reconciler = NodePoolReconciler(manager, caches)
 
@@ -162,7 +198,7 @@ def setup(manager: Manager, caches: Caches) -> Controller:
             pool.key for key in cluster_keys(obj) for pool in of_cluster(caches.node_pools, key)
         ]
 
-    def pool_of(obj: MachineDeployment | Machine) -> list[Key]:
+    def pool_of(obj: MachineDeployment | Machine | VerdaMachine) -> list[Key]:
         pool = obj.metadata.labels.get(POOL_LABEL)
         cluster = cluster_of(obj)
         if not pool or not cluster:
@@ -179,6 +215,7 @@ def setup(manager: Manager, caches: Caches) -> Controller:
             Watch(Cluster, pools_of),
             Watch(MachineDeployment, pool_of),
             Watch(Machine, pool_of, predicate=_node_changes),
+            Watch(VerdaMachine, pool_of, predicate=_room_changes),
         ],
     )
     manager.add(controller)

@@ -11,15 +11,20 @@ from vks.resources.clusterapi import MachineDeployment
 from vks.resources.contract import READY
 from vks.resources.nodepool import NodePool
 
+#: False while a zone has no room for a machine, with the zones and the cloud's reason.
+CAPACITY_AVAILABLE = "CapacityAvailable"
+
 
 def status_of(
     pool: NodePool,
     deployments: Iterable[MachineDeployment],
     desired: Mapping[str, int],
     waits_for: str,
+    short: str,
     now: datetime,
 ) -> dict[str, Any]:
-    """The status body. `waits_for` is why nothing happens yet, empty when something does."""
+    """The status body. `waits_for` is why nothing happens yet, empty when something does;
+    `short` is which zones have no room, empty when all have."""
     by_zone: dict[str, MachineDeployment] = {
         deployment.spec.template.spec.failure_domain: deployment for deployment in deployments
     }
@@ -37,22 +42,23 @@ def status_of(
     settled = not waits_for and all(
         zone in by_zone and _settled(by_zone[zone], count) for zone, count in desired.items()
     )
-    counted = f"{ready_replicas}/{pool.spec.replicas} ready"
+    counted = f"{ready_replicas}/{sum(desired.values())} ready"
     if pool.deleting:
         phase, condition = "Deleting", (False, "Deleting", f"{replicas} machines left")
     elif waits_for:
         phase, condition = "Pending", (False, "Waiting", waits_for)
     elif settled:
         phase, condition = "Running", (True, "AllNodesReady", counted)
+    elif short:
+        phase, condition = "Scaling", (False, "NoRoomInZone", f"{counted}; {short}")
     else:
         phase, condition = "Scaling", (False, "Scaling", counted)
-    conditions = set_condition(
-        pool.status.conditions,
-        READY,
-        *condition,
-        now=now,
-        observed_generation=pool.metadata.generation,
-    )
+    conditions = pool.status.conditions
+    room = (False, "NoRoomInZone", short) if short else (True, "AllZonesHaveRoom", "")
+    for type_, said in ((READY, condition), (CAPACITY_AVAILABLE, room)):
+        conditions = set_condition(
+            conditions, type_, *said, now=now, observed_generation=pool.metadata.generation
+        )
     return {
         "phase": phase,
         "observedGeneration": pool.metadata.generation,

@@ -3,6 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from vks.resources.nodepool import NodePoolSpec
+
+
+class Bounds(NamedTuple):
+    """How few and how many machines the autoscaler may leave and make in one zone."""
+
+    min: int
+    max: int
+
+    @property
+    def scalable(self) -> bool:
+        return self.min < self.max
+
+
+def bounds_of(spec: NodePoolSpec) -> dict[str, Bounds]:
+    """An autoscaled pool's bounds, spread over its zones: they add up to the pool's own. Empty for
+    a pool whose size is fixed."""
+    scaling = spec.autoscaling
+    if scaling is None:
+        return {}
+    least = distribute(scaling.min, spec.zones, {})
+    most = distribute(scaling.max, spec.zones, {})
+    return {zone: Bounds(least[zone], most[zone]) for zone in spec.zones}
+
+
+def wanted(spec: NodePoolSpec, current: Mapping[str, int]) -> dict[str, int]:
+    """Replicas per zone. What the autoscaler chose within its bounds stays."""
+    bounds = bounds_of(spec)
+    if not bounds:
+        return distribute(spec.replicas, spec.zones, current)
+    start = distribute(spec.replicas, spec.zones, {})
+    held = {zone: current.get(zone, start[zone]) for zone in spec.zones}
+    chosen = {zone: min(max(held[zone], low), high) for zone, (low, high) in bounds.items()}
+    return chosen | {zone: 0 for zone in current if zone not in chosen}
 
 
 def distribute(replicas: int, zones: Sequence[str], current: Mapping[str, int]) -> dict[str, int]:

@@ -20,8 +20,9 @@ from vks.resources.verdamachine import VerdaMachine
 from vks.service.managedcluster.observe import Observed
 from vks.service.managedcluster.status import ADD_ONS_READY
 
-#: Condition reasons after which a machine does not come up by itself.
-_FAILED_REASONS = ("NodeStartupTimeout", "ServerFailed", "ServerError", "QuotaExceeded")
+#: Condition reasons after which a machine does not come up by itself. One that waits for a host
+#: or for quota does.
+_FAILED_REASONS = ("NodeStartupTimeout", "ServerFailed", "ServerError", "UserScriptFailed")
 _MAX_DETAILS = 4000
 _MAX_SUMMARY = 200
 
@@ -174,8 +175,8 @@ def _workers(seen: Observed, pools: Iterable[NodePool]) -> Step:
     pending = (
         seen.cluster is not None and INITIAL_POOLS_ANNOTATION in seen.cluster.metadata.annotations
     )
-    total = sum(pool.spec.replicas for pool in chosen)
-    ready = sum(min(pool.status.ready_replicas, pool.spec.replicas) for pool in chosen)
+    total = sum(pool.size for pool in chosen)
+    ready = sum(min(pool.status.ready_replicas, pool.size) for pool in chosen)
     if not pending and all(_pool_settled(pool) for pool in chosen):
         return Step("Workers", max(total, 1), max(total, 1), f"{ready}/{total} ready")
     waits = _machines_wait(seen, [m for m in seen.machines if not m.is_control_plane])
@@ -231,16 +232,22 @@ def summary(message: str) -> str:
 
 
 def _concerned(operation: Operation, seen: Observed) -> list[VerdaMachine]:
+    """Machines by whose failure the change fails: those of its target that were made since.
+
+    An older one has not failed because of the change, which may be what replaces it.
+    """
+    since = operation.metadata.creation_timestamp or ""
+    made = [m for m in seen.verda_machines if (m.metadata.creation_timestamp or since) >= since]
     target = operation.spec.target
     if target.kind == "ManagedCluster":
-        return list(seen.verda_machines)
+        return made
     pools = {pool.spec.pool_name for pool in seen.pools if pool.metadata.name == target.name}
     names = {
         machine.metadata.name
         for machine in seen.machines
         if machine.metadata.labels.get("vks.verda/pool") in pools
     }
-    return [machine for machine in seen.verda_machines if machine.metadata.name in names]
+    return [machine for machine in made if machine.metadata.name in names]
 
 
 def _failure(machines: Iterable[VerdaMachine]) -> OperationError | None:

@@ -29,9 +29,10 @@ from vks.service.api.context import (
     etag,
 )
 from vks.service.api.operations import Change, record, recorded
+from vks.service.api.pool_requests import pool_spec
 from vks.service.api.problems import FieldProblem, Problem, invalid
-from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, list_page
-from vks.service.api.requests import cluster_spec, pool_spec
+from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, list_page, patch_spec
+from vks.service.api.requests import cluster_spec, pool_image
 from vks.service.api.validation import check_cluster, check_growth, read_offer
 from vks.service.api.views import cluster_view, operation_view
 from vks.service.api.watching import stream
@@ -81,7 +82,10 @@ async def create_cluster(
         return accepted(response, scope, region, known_operation)
     offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
     check_cluster(body, offer, scope.config.limits)
-    pools = [plain(pool_spec(body.name, pool, body.version, offer)) for pool in body.node_pools]
+    pools = [
+        plain(pool_spec(body.name, pool, pool_image(pool, body.version, offer), offer.zones))
+        for pool in body.node_pools
+    ]
     manifest = {
         "metadata": {
             "name": body.name,
@@ -173,17 +177,15 @@ async def update_cluster(
         return accepted(response, scope, region, known)
     check_match(if_match, found)
     refuse_deleting(found)
-    plane = found.spec.control_plane
-    offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
-    wanted = body.control_plane.replicas
-    check_growth("controlPlane.replicas", plane.flavor, wanted - plane.replicas, offer)
-    patch = {
-        "metadata": {"resourceVersion": found.metadata.resource_version},
-        "spec": {"controlPlane": {"replicas": wanted}},
-    }
-    changed = await region.client.merge_patch(
-        ManagedCluster, cluster, namespace, patch, field_manager=FIELD_MANAGER
-    )
+    spec: dict[str, Any] = {}
+    if body.deletion_protection is not None:
+        spec["deletionProtection"] = body.deletion_protection
+    if body.control_plane is not None:
+        plane, wanted = found.spec.control_plane, body.control_plane.replicas
+        offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
+        check_growth("controlPlane.replicas", plane.flavor, wanted - plane.replicas, offer)
+        spec["controlPlane"] = {"replicas": wanted}
+    changed = await patch_spec(region.client, found, spec)
     operation = await record(change, region, namespace, "UpdateCluster", cluster, changed)
     return accepted(response, scope, region, operation)
 
@@ -197,13 +199,20 @@ async def delete_cluster(
     if_match: IfMatch = None,
     idempotency_key: IdempotencyKey = None,
 ) -> models.OperationView:
-    """Deletes the cluster and everything that was made for it."""
+    """Deletes the cluster and everything that was made for it; `associated-resources` says what
+    that is. Refused while `deletionProtection` is on."""
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
     namespace = found.metadata.namespace
     change = Change.of(scope.caller, "DELETE", request.url.path, None, idempotency_key)
     if (known := await recorded(change, region, namespace)) is not None:
         return accepted(response, scope, region, known)
     check_match(if_match, found)
+    if found.spec.deletion_protection:
+        raise Problem(
+            "deletion_protected",
+            f"cluster {cluster!r} is protected from deletion",
+            errors=[FieldProblem(field="deletionProtection", message="is on: take it off first")],
+        )
     await region.client.delete(ManagedCluster, cluster, namespace, uid=found.metadata.uid)
     operation = await record(
         change, region, namespace, "DeleteCluster", cluster, found, generation=0

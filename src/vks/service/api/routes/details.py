@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from fastapi import APIRouter
@@ -13,6 +14,7 @@ from vks.kube.objects import Resource
 from vks.kube.times import rfc3339
 from vks.resources.core import Secret
 from vks.resources.managedcluster import ManagedCluster
+from vks.resources.nodepool import NodePool
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
 from vks.service.api import models
@@ -21,6 +23,8 @@ from vks.service.api.kubeconfig import issue, user_of
 from vks.service.api.problems import Problem
 from vks.service.api.regions import find_cluster
 from vks.service.api.views import event_view
+from vks.service.names import CLUSTER_LABEL
+from vks.service.provisioners.capi.addons.autoscaler import autoscaler_manifest
 
 router = APIRouter(prefix="/projects/{project}/clusters/{cluster}", tags=["clusters"])
 
@@ -77,6 +81,14 @@ def _about(name: str, cluster: str) -> bool:
     return name == cluster or name.startswith((f"{cluster}-", f"{cluster}."))
 
 
+@router.get("/autoscaler", operation_id="getAutoscaler")
+async def get_autoscaler(scope: ScopeIn, cluster: Name) -> models.AutoscalerView:
+    """The cluster-autoscaler for the cluster's autoscaled pools, as objects for the region's
+    management cluster."""
+    _, found = await find_cluster(scope.regions, scope.caller, cluster)
+    return models.AutoscalerView(manifest=autoscaler_manifest(found))
+
+
 @router.get("/associated-resources", operation_id="listAssociatedResources")
 async def list_associated_resources(
     scope: ScopeIn, cluster: Name
@@ -91,7 +103,10 @@ async def list_associated_resources(
         items += _of_infrastructure(await region.client.get(VerdaCluster, cluster, namespace))
     except NotFound:
         items += []
-    return models.Page[models.AssociatedResource](items=[*items, *_kept(found)])
+    pools = await region.client.list(
+        NodePool, namespace, label_selector=f"{CLUSTER_LABEL}={cluster}"
+    )
+    return models.Page[models.AssociatedResource](items=[*items, *_kept(found, pools.items)])
 
 
 def _of_machine(machine: VerdaMachine) -> list[models.AssociatedResource]:
@@ -116,11 +131,14 @@ def _of_infrastructure(infrastructure: VerdaCluster) -> list[models.AssociatedRe
     return [_item(type_, id_, name, kept) for type_, id_, kept in found if id_]
 
 
-def _kept(cluster: ManagedCluster) -> list[models.AssociatedResource]:
-    items = [_item("image", cluster.spec.control_plane.image, "", True)]
-    if cluster.spec.key_name is not None:
-        items.append(_item("keypair", cluster.spec.key_name, cluster.spec.key_name, True))
-    return items
+def _kept(cluster: ManagedCluster, pools: Iterable[NodePool]) -> list[models.AssociatedResource]:
+    """What the cluster uses and does not own."""
+    images = {cluster.spec.control_plane.image, *(pool.spec.image for pool in pools)}
+    keys = {cluster.spec.key_name, *(pool.spec.key_name for pool in pools)}
+    return [
+        *(_item("image", image, "", True) for image in sorted(images)),
+        *(_item("keypair", key, key, True) for key in sorted(filter(None, keys))),
+    ]
 
 
 def _item(type_: str, id_: str, name: str, kept: bool) -> models.AssociatedResource:

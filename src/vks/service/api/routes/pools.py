@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from vks.kube.errors import AlreadyExists
 from vks.kube.objects import owner_reference
-from vks.resources.clusterapi import Machine
+from vks.resources.clusterapi import Machine, MachineDeployment
 from vks.resources.managedcluster import ManagedCluster
-from vks.resources.nodepool import NodePool, nodepool_name
+from vks.resources.nodepool import NodePool, NodePoolSpec, nodepool_name
 from vks.resources.verdamachine import VerdaMachine
 from vks.service.api import models
 from vks.service.api.context import (
@@ -27,21 +28,23 @@ from vks.service.api.context import (
     etag,
 )
 from vks.service.api.operations import Change, record, recorded
-from vks.service.api.problems import FieldProblem, Problem
-from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, list_page
-from vks.service.api.requests import pool_spec, taint
-from vks.service.api.routes.clusters import accepted, refuse_deleting
-from vks.service.api.validation import (
-    Findings,
-    Offer,
-    check_growth,
-    check_pool,
-    check_zones,
-    read_offer,
+from vks.service.api.pool_models import (
+    NodePoolCreate,
+    NodePoolPatch,
+    NodePoolPlan,
+    NodePoolView,
 )
-from vks.service.api.views import node_view, pool_view
+from vks.service.api.pool_requests import merge_patch, patched, pool_spec
+from vks.service.api.pool_views import plan_view, pool_view
+from vks.service.api.problems import FieldProblem, Problem, invalid
+from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, list_page, patch_spec
+from vks.service.api.requests import pool_image, with_image_id
+from vks.service.api.routes.clusters import accepted, refuse_deleting
+from vks.service.api.validation import check_change, check_pool, read_offer
+from vks.service.api.views import node_view
 from vks.service.applying import plain
 from vks.service.names import CLUSTER_LABEL, POOL_LABEL
+from vks.service.nodepool.plan import plan
 
 router = APIRouter(prefix="/projects/{project}/clusters/{cluster}", tags=["node pools"])
 
@@ -56,7 +59,7 @@ async def _find(scope: Scope, cluster: str, pool: str) -> tuple[Region, ManagedC
 async def create_node_pool(
     scope: ScopeIn,
     cluster: Name,
-    body: models.NodePoolCreate,
+    body: NodePoolCreate,
     request: Request,
     response: Response,
     idempotency_key: IdempotencyKey = None,
@@ -72,6 +75,7 @@ async def create_node_pool(
     refuse_deleting(owner)
     offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
     check_pool(body, offer, scope.config.limits)
+    image = pool_image(body, owner.spec.version, offer)
     manifest = {
         "metadata": {
             "name": nodepool_name(cluster, body.name),
@@ -80,7 +84,7 @@ async def create_node_pool(
             "annotations": {"vks.verda/request": change.mark},
             "ownerReferences": [owner_reference(owner)],
         },
-        "spec": plain(pool_spec(cluster, body, owner.spec.version, offer)),
+        "spec": plain(pool_spec(cluster, body, image, offer.zones)),
     }
     try:
         pool = await region.client.create(NodePool, manifest, field_manager=FIELD_MANAGER)
@@ -99,7 +103,7 @@ async def create_node_pool(
 @router.get("/node-pools", operation_id="listNodePools")
 async def list_node_pools(
     scope: ScopeIn, cluster: Name, limit: Limit = 100, continue_: Continue = None
-) -> models.Page[models.NodePoolView]:
+) -> models.Page[NodePoolView]:
     """The pools of a cluster."""
     region, _ = await find_cluster(scope.regions, scope.caller, cluster)
     items, token = await list_page(
@@ -110,73 +114,73 @@ async def list_node_pools(
         token=continue_,
         label_selector=f"{CLUSTER_LABEL}={cluster}",
     )
-    return models.Page[models.NodePoolView].of([pool_view(pool) for _, pool in items], token)
+    return models.Page[NodePoolView].of([pool_view(pool) for _, pool in items], token)
 
 
 @router.get("/node-pools/{pool}", operation_id="getNodePool")
 async def get_node_pool(
     scope: ScopeIn, cluster: Name, pool: Name, response: Response
-) -> models.NodePoolView:
+) -> NodePoolView:
     _, _, found = await _find(scope, cluster, pool)
     response.headers["ETag"] = etag(found)
     return pool_view(found)
 
 
-@router.patch("/node-pools/{pool}", operation_id="updateNodePool", status_code=202)
+@router.patch(
+    "/node-pools/{pool}",
+    operation_id="updateNodePool",
+    status_code=202,
+    response_model=models.OperationView,
+    responses={200: {"model": NodePoolPlan, "description": "The plan of a dry run"}},
+)
 async def update_node_pool(
     scope: ScopeIn,
     cluster: Name,
     pool: Name,
-    body: models.NodePoolPatch,
+    body: NodePoolPatch,
     request: Request,
     response: Response,
+    dry_run: Annotated[bool, Query(alias="dryRun")] = False,
     if_match: IfMatch = None,
     idempotency_key: IdempotencyKey = None,
-) -> models.OperationView:
-    """A JSON merge patch: scale, move to other zones, change labels and taints."""
+) -> Any:
+    """A JSON merge patch. With `dryRun` nothing is changed, and the answer is the plan: which
+    machines would be replaced, and what changes in place."""
     region, owner, found = await _find(scope, cluster, pool)
     namespace = found.metadata.namespace
     asked = body.model_dump(mode="json", exclude_unset=True)
     change = Change.of(scope.caller, "PATCH", request.url.path, asked, idempotency_key)
-    if (known := await recorded(change, region, namespace)) is not None:
+    if not dry_run and (known := await recorded(change, region, namespace)) is not None:
         return accepted(response, scope, region, known)
     check_match(if_match, found)
     refuse_deleting(owner)
     if found.deleting:
         raise Problem("conflict", "the pool is being deleted")
+    after = patched(found, body)
+    if after.autoscaling is not None and body.replicas is not None:
+        raise invalid(
+            [FieldProblem(field="replicas", message="is the autoscaler's: change autoscaling")]
+        )
     offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
-    _check_patch(body, found, offer, scope.config.limits.max_pool_replicas)
-    patch = {
-        "metadata": {"resourceVersion": found.metadata.resource_version},
-        "spec": _spec_patch(body),
-    }
-    changed = await region.client.merge_patch(
-        NodePool, found.metadata.name, namespace, patch, field_manager=FIELD_MANAGER
-    )
+    after = with_image_id(after, offer)
+    check_change(found, after, offer, scope.config.limits)
+    if dry_run:
+        return JSONResponse(await _plan(region, owner, found, after))
+    changed = await patch_spec(region.client, found, merge_patch(found.spec, after))
     operation = await record(change, region, namespace, "UpdateNodePool", cluster, changed)
     return accepted(response, scope, region, operation)
 
 
-def _check_patch(body: models.NodePoolPatch, pool: NodePool, offer: Offer, most: int) -> None:
-    found = Findings()
-    check_zones("zones", body.zones or (), offer, found)
-    if body.replicas is not None and body.replicas > most:
-        found.bad("replicas", f"at most {most}")
-    found.settle()
-    if body.replicas is not None:
-        check_growth("replicas", pool.spec.flavor, body.replicas - pool.spec.replicas, offer)
-
-
-def _spec_patch(body: models.NodePoolPatch) -> dict[str, Any]:
-    patch: dict[str, Any] = {
-        "replicas": body.replicas,
-        "zones": body.zones,
-        "labels": body.labels,
-    }
-    patch = {name: value for name, value in patch.items() if value is not None}
-    if body.taints is not None:
-        patch["taints"] = [plain(taint(t)) for t in body.taints]
-    return patch
+async def _plan(
+    region: Region, owner: ManagedCluster, pool: NodePool, after: NodePoolSpec
+) -> dict[str, Any]:
+    selector = f"{_of(owner.metadata.name)},{POOL_LABEL}={pool.spec.pool_name}"
+    deployments, machines = await asyncio.gather(
+        region.client.list(MachineDeployment, pool.metadata.namespace, label_selector=selector),
+        region.client.list(Machine, pool.metadata.namespace, label_selector=selector),
+    )
+    planned = plan(owner, pool, after, deployments.items, machines.items)
+    return plan_view(planned, after, etag(pool)).model_dump(by_alias=True)
 
 
 @router.delete("/node-pools/{pool}", operation_id="deleteNodePool", status_code=202)

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import yaml
 
 from vks.resources.managedcluster import BootstrapSpec, ManagedCluster
+from vks.resources.nodepool import NodePool
+from vks.service.provisioners.capi import userscript
 
 Body = dict[str, Any]
 
@@ -47,12 +50,31 @@ def control_plane_config(cluster: ManagedCluster) -> Body:
     }
 
 
-def worker_config(cluster: ManagedCluster) -> Body:
+def worker_config(cluster: ManagedCluster, pool: NodePool) -> Body:
     """The spec of a worker's KubeadmConfig.
 
     Labels and taints of the pool are not in it: they change without replacing nodes.
     """
-    return {"joinConfiguration": {"nodeRegistration": _node_registration(cluster)}}
+    registration = _node_registration(cluster)
+    script = pool.spec.user_script
+    if script is None:
+        return {"joinConfiguration": {"nodeRegistration": registration}}
+    if script.on_failure == "FailNode":
+        registration["taints"] = [msgspec.to_builtins(userscript.PENDING)]
+    return {
+        "joinConfiguration": {"nodeRegistration": registration},
+        "files": userscript.files(script),
+        "preKubeadmCommands": userscript.pre_commands(),
+        "postKubeadmCommands": userscript.post_commands(),
+    }
+
+
+def worker_meaning(cluster: ManagedCluster, pool: NodePool) -> Body | None:
+    """What `worker_config` says apart from how its files are packed; None when it has none."""
+    script = pool.spec.user_script
+    if script is None:
+        return None
+    return {**worker_config(cluster, pool), "files": userscript.meaning(script)}
 
 
 def bootstrap_of(cluster: ManagedCluster) -> BootstrapSpec:

@@ -43,7 +43,9 @@ def cluster_manifests(cluster: ManagedCluster, zones: Iterable[str]) -> list[Man
         cluster,
         control_plane_name(cluster.metadata.name),
         verda_machine_spec(
-            cluster, cluster.spec.control_plane.flavor, cluster.spec.control_plane.image
+            cluster.spec.control_plane.flavor,
+            cluster.spec.control_plane.image,
+            cluster.spec.key_name,
         ),
     )
     infrastructure = _verda_cluster(cluster, zones)
@@ -56,11 +58,11 @@ def cluster_manifests(cluster: ManagedCluster, zones: Iterable[str]) -> list[Man
     ]
 
 
-def verda_machine_spec(cluster: ManagedCluster, flavor: str, image: str) -> Body:
+def verda_machine_spec(flavor: str, image: str, key_name: str | None) -> Body:
     """What is the same for all servers of one role or pool."""
     spec: Body = {"flavor": flavor, "image": image}
-    if cluster.spec.key_name is not None:
-        spec["keyName"] = cluster.spec.key_name
+    if key_name is not None:
+        spec["keyName"] = key_name
     return spec
 
 

@@ -54,14 +54,18 @@ def template(
     prefix: str,
     spec: Body,
     labels: Mapping[str, str] | None = None,
+    *,
+    meaning: Body | None = None,
 ) -> Manifest:
     """A template of machines (`spec` is that of the stamped object), owned by the cluster.
 
     Its name is `prefix` and the hash of its content: another content is another object, and the
-    same content is never written twice under two names.
+    same content is never written twice under two names. `meaning` stands for the content where
+    the same thing can be written in several ways, as packed bytes can.
     """
     content = {"template": {"spec": spec}}
-    name = f"{bounded(prefix)}-{digest([model.resource.kind, prefix, content])}"
+    hashed = content if meaning is None else meaning
+    name = f"{bounded(prefix)}-{digest([model.resource.kind, prefix, hashed])}"
     body = {"metadata": metadata(cluster, name, labels), "spec": content}
     return Manifest(model, owned(body, cluster))
 

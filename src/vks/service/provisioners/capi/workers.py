@@ -8,11 +8,19 @@ from vks.resources.clusterapi import KubeadmConfigTemplate, MachineDeployment
 from vks.resources.contract import DEPLOYMENT_NAME_LABEL
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
-from vks.resources.verdamachine import VerdaMachineTemplate
+from vks.resources.verdamachine import DEFAULT_NODE_STARTUP_TIMEOUT, VerdaMachineTemplate
 from vks.service.names import POOL_LABEL, machine_deployment_name
-from vks.service.provisioners.capi.bootstrap import worker_config
+from vks.service.provisioners.capi.autoscaling import autoscaler_annotations
+from vks.service.provisioners.capi.bootstrap import worker_config, worker_meaning
 from vks.service.provisioners.capi.cluster import DELETION, verda_machine_spec
-from vks.service.provisioners.capi.manifest import Manifest, metadata, owned, reference, template
+from vks.service.provisioners.capi.manifest import (
+    Body,
+    Manifest,
+    metadata,
+    owned,
+    reference,
+    template,
+)
 
 #: Workers wait for the control plane through their bootstrap data, by watches. The check that
 #: is left out asks the same question every 15 s before it makes the machines at all.
@@ -20,19 +28,11 @@ _SKIP_PREFLIGHT = {"machineset.cluster.x-k8s.io/skip-preflight-checks": "Control
 
 
 def pool_manifests(
-    cluster: ManagedCluster, pool: NodePool, replicas: Mapping[str, int]
+    cluster: ManagedCluster, pool: NodePool, replicas: Mapping[str, int | None]
 ) -> list[Manifest]:
-    """Templates first, then the MachineDeployments; `replicas` is how many per zone."""
-    labels = {POOL_LABEL: pool.spec.pool_name}
-    prefix = f"{cluster.metadata.name}-{pool.spec.pool_name}"
-    machines = template(
-        VerdaMachineTemplate,
-        cluster,
-        prefix,
-        verda_machine_spec(cluster, pool.spec.flavor, pool.spec.image),
-        labels,
-    )
-    configs = template(KubeadmConfigTemplate, cluster, prefix, worker_config(cluster), labels)
+    """Templates first, then the MachineDeployments; `replicas` is how many per zone, None where
+    the autoscaler says it."""
+    machines, configs = pool_templates(cluster, pool)
     deployments = [
         _machine_deployment(cluster, pool, zone, count, machines, configs)
         for zone, count in replicas.items()
@@ -40,11 +40,42 @@ def pool_manifests(
     return [machines, configs, *deployments]
 
 
+def pool_templates(cluster: ManagedCluster, pool: NodePool) -> tuple[Manifest, Manifest]:
+    """What the pool's machines are stamped from: the server's, and how it is bootstrapped.
+
+    Another name of either replaces every machine.
+    """
+    labels = {POOL_LABEL: pool.spec.pool_name}
+    prefix = f"{cluster.metadata.name}-{pool.spec.pool_name}"
+    machines = template(VerdaMachineTemplate, cluster, prefix, _server_spec(cluster, pool), labels)
+    configs = template(
+        KubeadmConfigTemplate,
+        cluster,
+        prefix,
+        worker_config(cluster, pool),
+        labels,
+        meaning=worker_meaning(cluster, pool),
+    )
+    return machines, configs
+
+
+def _server_spec(cluster: ManagedCluster, pool: NodePool) -> Body:
+    key_name = pool.spec.key_name or cluster.spec.key_name
+    spec = verda_machine_spec(pool.spec.flavor, pool.spec.image, key_name)
+    script = pool.spec.user_script
+    if script is not None and script.pre:
+        # The node joins only when `pre` has ended.
+        spec["nodeStartupTimeoutSeconds"] = DEFAULT_NODE_STARTUP_TIMEOUT + script.timeout_seconds
+    if script is not None and script.on_failure == "FailNode":
+        spec["requireUserScript"] = True
+    return spec
+
+
 def _machine_deployment(
     cluster: ManagedCluster,
     pool: NodePool,
     zone: str,
-    replicas: int,
+    replicas: int | None,
     machines: Manifest,
     configs: Manifest,
 ) -> Manifest:
@@ -54,14 +85,16 @@ def _machine_deployment(
         DEPLOYMENT_NAME_LABEL: name,
         "cluster.x-k8s.io/cluster-name": cluster.metadata.name,
     }
-    spec = {
+    spec: Body = {
         "clusterName": cluster.metadata.name,
-        "replicas": replicas,
         "selector": {"matchLabels": own_machines},
         "rollout": {
             "strategy": {
                 "type": "RollingUpdate",
-                "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+                "rollingUpdate": {
+                    "maxSurge": pool.spec.max_surge,
+                    "maxUnavailable": pool.spec.max_unavailable,
+                },
             }
         },
         "template": {
@@ -72,9 +105,15 @@ def _machine_deployment(
                 "failureDomain": zone,
                 "bootstrap": {"configRef": reference(configs)},
                 "infrastructureRef": reference(machines),
-                "deletion": DELETION,
+                "deletion": {
+                    **DELETION,
+                    "nodeDrainTimeoutSeconds": pool.spec.drain_timeout_seconds,
+                },
             },
         },
     }
-    body = {"metadata": {**meta, "annotations": _SKIP_PREFLIGHT}, "spec": spec}
+    if replicas is not None:
+        spec["replicas"] = replicas
+    annotations = {**_SKIP_PREFLIGHT, **autoscaler_annotations(cluster, pool, zone)}
+    body = {"metadata": {**meta, "annotations": annotations}, "spec": spec}
     return Manifest(MachineDeployment, owned(body, pool))

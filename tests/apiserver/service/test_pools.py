@@ -1,0 +1,235 @@
+"""Node pools through the REST API: what rolls, what does not, and what the plan says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.apiserver.service.conftest import Vks
+from tests.support.service import cluster_request, until
+
+from vks.resources.clusterapi import Machine, MachineDeployment
+from vks.resources.managedcluster import INITIAL_POOLS_ANNOTATION, ManagedCluster
+from vks.resources.nodepool import NodePool
+from vks.resources.operation import Operation
+from vks.resources.verdamachine import VerdaMachine
+
+POOL = "/clusters/demo/node-pools/default"
+SCRIPT = {"pre": "echo '<ü>' 2>&1 && true\n", "post": "echo post\n", "onFailure": "FailNode"}
+
+
+async def created(vks: Vks, **more: Any) -> None:
+    answer = await vks.call("POST", "/clusters", cluster_request(**more))
+    assert answer.status_code == 202, answer.text
+
+
+async def deployments(vks: Vks, pool: str = "default") -> list[MachineDeployment]:
+    selector = f"vks.verda/pool={pool}"
+
+    async def probe() -> list[MachineDeployment]:
+        found = await vks.client.list(MachineDeployment, vks.namespace, label_selector=selector)
+        return found.items if len(found.items) == 3 else []
+
+    return sorted(await until(probe), key=lambda d: d.metadata.name)
+
+
+async def templates(vks: Vks, pool: str = "default") -> set[tuple[str, str]]:
+    """The names of what the pool's machines are stamped from."""
+    return {
+        (
+            spec.infrastructure_ref.name,
+            spec.bootstrap.config_ref.name if spec.bootstrap.config_ref else "",
+        )
+        for spec in (d.spec.template.spec for d in await deployments(vks, pool))
+    }
+
+
+async def patched(vks: Vks, body: dict[str, Any], path: str = POOL) -> None:
+    """Changes a pool and waits until its controller has acted on it."""
+    answer = await vks.call("PATCH", path, body)
+    assert answer.status_code == 202, answer.text
+    name = path.split("/")[2] + "." + path.rsplit("/", 1)[1]
+
+    async def acted() -> bool:
+        pool = await vks.client.get(NodePool, name, vks.namespace)
+        return pool.status.observed_generation == pool.metadata.generation
+
+    await until(acted)
+
+
+async def machine(vks: Vks, deployment: MachineDeployment) -> str:
+    """A Machine as its MachineSet would make it."""
+    labels = deployment.metadata.labels
+    body = {
+        "metadata": {
+            "name": f"{deployment.metadata.name}-x",
+            "namespace": vks.namespace,
+            "labels": labels,
+        },
+        "spec": {
+            "clusterName": "demo",
+            "failureDomain": deployment.spec.template.spec.failure_domain,
+            "bootstrap": {"dataSecretName": "none"},
+            "infrastructureRef": {
+                "apiGroup": "infrastructure.cluster.x-k8s.io",
+                "kind": "VerdaMachine",
+                "name": "none",
+            },
+        },
+    }
+    made = await vks.client.create(Machine, body)
+    return made.metadata.name
+
+
+async def test_a_pool_is_what_was_asked_for(vks: Vks) -> None:
+    asked = {
+        "name": "default",
+        "replicas": 3,
+        "flavor": "small",
+        "keyName": "key",
+        "labels": {"tier": "web"},
+        "taints": [{"key": "gpu", "value": "a", "effect": "NoSchedule"}],
+        "userScript": {**SCRIPT, "timeoutSeconds": 60},
+        "maxSurge": 2,
+        "maxUnavailable": 1,
+        "drainTimeoutSeconds": 90,
+    }
+    await created(vks, nodePools=[asked])
+    await deployments(vks)
+    shown = (await vks.call("GET", POOL)).json()
+    assert {field: shown[field] for field in asked} == asked
+    deployment = await vks.client.get(
+        MachineDeployment.resource, "demo-default-tokyo-1", vks.namespace
+    )
+    rolling = deployment["spec"]["rollout"]["strategy"]["rollingUpdate"]
+    assert rolling == {"maxSurge": 2, "maxUnavailable": 1}
+    deletion = deployment["spec"]["template"]["spec"]["deletion"]
+    assert deletion["nodeDrainTimeoutSeconds"] == 90
+
+    async def forgotten() -> bool:
+        cluster = await vks.client.get(ManagedCluster, "demo", vks.namespace)
+        return INITIAL_POOLS_ANNOTATION not in cluster.metadata.annotations
+
+    await until(forgotten)
+
+
+async def test_labels_taints_and_limits_replace_nothing(vks: Vks) -> None:
+    await created(vks)
+    before = await templates(vks)
+    change = {
+        "labels": {"tier": "web"},
+        "taints": [{"key": "a", "effect": "NoExecute"}],
+        "maxUnavailable": 1,
+        "drainTimeoutSeconds": 5,
+    }
+    for one in await deployments(vks):
+        await machine(vks, one)
+    plan = (await vks.call("PATCH", f"{POOL}?dryRun=true", change)).json()
+    assert plan["replaced"] == []
+    assert set(plan["inPlace"]) == set(change)
+    await patched(vks, change)
+    assert await templates(vks) == before
+
+
+async def test_a_changed_script_rolls_its_pool_alone_after_a_plan(vks: Vks) -> None:
+    pools = [{"name": name, "replicas": 3, "flavor": "small"} for name in ("default", "other")]
+    await created(vks, nodePools=pools)
+    ours, others = await templates(vks), await templates(vks, "other")
+    machines = [await machine(vks, one) for one in await deployments(vks)]
+    for one in await deployments(vks, "other"):
+        await machine(vks, one)
+
+    answer = await vks.call("PATCH", f"{POOL}?dryRun=true", {"userScript": SCRIPT})
+    assert answer.status_code == 200, answer.text
+    plan = answer.json()
+    assert [node["name"] for node in plan["replaced"]] == sorted(machines)
+    assert plan["because"] == ["userScript"]
+    assert plan["zones"] == [
+        {"name": zone, "before": 1, "after": 1} for zone in ("tokyo-1", "tokyo-2", "tokyo-3")
+    ]
+    assert await templates(vks) == ours, "a plan changes nothing"
+
+    await patched(vks, {"userScript": SCRIPT})
+    assert not {config for _, config in await templates(vks)} & {config for _, config in ours}
+    assert await templates(vks, "other") == others
+
+
+async def test_a_plan_is_good_for_the_pool_that_it_was_made_for(vks: Vks) -> None:
+    await created(vks)
+    await deployments(vks)
+    plan = (await vks.call("PATCH", f"{POOL}?dryRun=true", {"image": "debian"})).json()
+    assert plan["because"] == ["image"]
+    await patched(vks, {"labels": {"a": "b"}})
+    stale = await vks.call("PATCH", POOL, {"image": "debian"}, if_match=plan["etag"])
+    assert (stale.status_code, stale.json()["code"]) == (412, "precondition_failed")
+    pool = await vks.client.get(NodePool, "demo.default", vks.namespace)
+    assert pool.spec.image == "i1"
+
+
+async def test_a_dry_run_that_is_invalid_is_refused_like_the_change(vks: Vks) -> None:
+    await created(vks)
+    await deployments(vks)
+    answer = await vks.call("PATCH", f"{POOL}?dryRun=true", {"flavor": "huge"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "flavor")
+
+
+async def test_a_merge_patch_keeps_what_it_does_not_name_and_null_takes_away(vks: Vks) -> None:
+    pool = {"name": "default", "replicas": 1, "flavor": "small", "keyName": "key"}
+    await created(vks, nodePools=[{**pool, "userScript": SCRIPT, "labels": {"a": "1", "b": "2"}}])
+    await until(lambda: _pool_exists(vks))
+    await patched(
+        vks, {"userScript": {"timeoutSeconds": 9}, "labels": {"a": None, "c": "3"}, "keyName": None}
+    )
+    shown = (await vks.call("GET", POOL)).json()
+    assert shown["userScript"] == {**SCRIPT, "timeoutSeconds": 9}
+    assert (shown["labels"], shown["keyName"]) == ({"b": "2", "c": "3"}, None)
+    await patched(vks, {"userScript": None})
+    assert (await vks.call("GET", POOL)).json()["userScript"] is None
+
+
+async def _pool_exists(vks: Vks) -> bool:
+    return bool((await vks.client.list(NodePool, vks.namespace)).items)
+
+
+async def test_a_pool_may_be_empty(vks: Vks) -> None:
+    await created(vks, nodePools=[{"name": "default", "replicas": 0, "flavor": "small"}])
+    assert [d.spec.replicas for d in await deployments(vks)] == [0, 0, 0]
+
+
+async def test_what_a_deletion_deletes_and_keeps_is_listed(vks: Vks) -> None:
+    pool = {"name": "default", "replicas": 1, "flavor": "small", "image": "debian"}
+    await created(vks, nodePools=[{**pool, "keyName": "key"}])
+    await deployments(vks)
+    labels = {"cluster.x-k8s.io/cluster-name": "demo"}
+    server = {
+        "metadata": {"name": "demo-x", "namespace": vks.namespace, "labels": labels},
+        "spec": {"flavor": "small", "image": "i1"},
+    }
+    await vks.client.create(VerdaMachine, server)
+    status = {"serverID": "s1", "portID": "p1"}
+    await vks.client.merge_patch(
+        VerdaMachine, "demo-x", vks.namespace, {"status": status}, subresource="status"
+    )
+    shown = (await vks.call("GET", "/clusters/demo/associated-resources")).json()["items"]
+    found = {(item["type"], item["id"]): item["onDelete"] for item in shown}
+    assert found == {
+        ("server", "s1"): "deleted",
+        ("port", "p1"): "deleted",
+        ("image", "i1"): "kept",
+        ("image", "i2"): "kept",
+        ("keypair", "key"): "kept",
+    }
+
+
+async def test_a_protected_cluster_is_not_deleted(vks: Vks) -> None:
+    await created(vks, deletionProtection=True)
+    refused = await vks.call("DELETE", "/clusters/demo")
+    assert (refused.status_code, refused.json()["code"]) == (409, "deletion_protected")
+    assert [error["field"] for error in refused.json()["errors"]] == ["deletionProtection"]
+    found = await vks.client.get(ManagedCluster, "demo", vks.namespace)
+    assert not found.deleting
+    kinds = {op.spec.type for op in (await vks.client.list(Operation, vks.namespace)).items}
+    assert kinds == {"CreateCluster"}
+
+    answer = await vks.call("PATCH", "/clusters/demo", {"deletionProtection": False})
+    assert answer.status_code == 202, answer.text
+    assert (await vks.call("DELETE", "/clusters/demo")).status_code == 202

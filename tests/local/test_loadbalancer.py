@@ -61,6 +61,17 @@ while not done.is_set():
 print(count)
 """
 
+_IDLE_CLIENT = """
+import socket
+long = socket.create_connection(("10.60.0.5", 6443), timeout=3)
+long.sendall(b"x\\n")
+assert long.recv(9) == b"x\\n"
+print("ready", flush=True)
+long.settimeout(10)
+assert long.recv(9) == b""
+print("closed")
+"""
+
 
 async def program(netns: str, text: str) -> asyncio.subprocess.Process:
     pipe = asyncio.subprocess.PIPE
@@ -140,6 +151,20 @@ async def test_admin_states_apply_without_another_process(
     await plane.ensure(BALANCER)
     await reports(plane, {"m1": OperatingStatus.ONLINE, "m2": OperatingStatus.ONLINE})
     assert haproxies(instance) == before
+
+
+async def test_a_disabled_member_loses_its_connections_in_workers_of_before_a_reload_too(
+    plane: DataPlane, fabric: Fabric, servers: list[asyncio.subprocess.Process]
+) -> None:
+    await plane.ensure(with_members(MEMBERS[0]))
+    client = await program(fabric.server_netns("s2"), _IDLE_CLIENT)
+    await plane.ensure(BALANCER)  # another member: a reload, after which the old worker lingers
+    assert client.returncode is None
+    await plane.ensure(
+        with_members(replace(MEMBERS[0], admin_state=AdminState.DISABLED), MEMBERS[1])
+    )
+    out, _ = await asyncio.wait_for(client.communicate(b""), 5)
+    assert out == b"closed\n"
 
 
 async def test_a_dead_member_goes_offline(

@@ -23,7 +23,12 @@ from vks.local.fabric.names import checked_id
 from vks.local.instance import Instance
 from vks.local.loadbalancer import runtime
 from vks.local.loadbalancer.render import generation, render
-from vks.local.loadbalancer.types import LoadBalancer, LoadBalancerError, OperatingStatus
+from vks.local.loadbalancer.types import (
+    AdminState,
+    LoadBalancer,
+    LoadBalancerError,
+    OperatingStatus,
+)
 
 _RELOAD_SECONDS = 5.0
 _TERM_SECONDS = 2.0
@@ -67,6 +72,7 @@ class DataPlane:
             elif found != generation(lb):
                 await self._reload(lb)
             await self._set_members(lb)
+            await self._close_in_old_workers(lb)
             self._watch_master(lb.id)
 
     async def remove(self, lb_id: str) -> None:
@@ -106,7 +112,8 @@ class DataPlane:
     async def _start(self, lb: LoadBalancer) -> None:
         config = self._config(lb.id)
         pid_file = config.with_name("pid")
-        argv = ("haproxy", "-W", "-D", "-q", "-p", str(pid_file), "-f", str(config))
+        master = ("-S", str(self._master_socket(lb.id)))
+        argv = ("haproxy", "-W", *master, "-D", "-q", "-p", str(pid_file), "-f", str(config))
         await run(*in_netns(self._netns, *argv))
         await self._running(lb)
 
@@ -135,6 +142,17 @@ class DataPlane:
             if answer is None or answer.strip():
                 raise LoadBalancerError(f"load balancer {lb.id}: members: {answer}")
 
+    async def _close_in_old_workers(self, lb: LoadBalancer) -> None:
+        """Connections outlive a reload in the worker that has them; the end of a member must
+        reach it there. One that is over before it is asked is no error."""
+        if not any(m.admin_state is AdminState.DISABLED for p in lb.pools for m in p.members):
+            return
+        master = self._master_socket(lb.id)
+        for worker in runtime.old_workers(await runtime.ask(master, "show proc") or ""):
+            sessions = await runtime.ask(master, f"@!{worker} show sess") or ""
+            for session in runtime.sessions_of_disabled(lb, sessions):
+                await runtime.ask(master, f"@!{worker} shutdown session {session}")
+
     async def _end(self, lb_id: str) -> None:
         """Ends every HAProxy of that load balancer: master, workers, old workers, starting ones."""
         self._watch.forget(lb_id)
@@ -162,6 +180,9 @@ class DataPlane:
 
     def _socket(self, lb_id: str) -> Path:
         return self._directory / lb_id / "s"  # socket paths have at most 107 bytes
+
+    def _master_socket(self, lb_id: str) -> Path:
+        return self._directory / lb_id / "m"
 
     def _write(self, lb: LoadBalancer) -> None:
         directory = self._directory / lb.id

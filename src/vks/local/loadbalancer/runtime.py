@@ -20,6 +20,7 @@ async def ask(socket: Path, *commands: str) -> str | None:
             reader, writer = await asyncio.open_unix_connection(str(socket))
             try:
                 writer.write(("; ".join(commands) + "\n").encode())
+                writer.write_eof()  # the master would wait for more
                 return (await reader.read()).decode(errors="replace")
             finally:
                 writer.close()
@@ -49,6 +50,29 @@ def member_commands(lb: LoadBalancer) -> list[str]:
                 f"set server {name} weight {effective_weight(member)}",
             ]
     return commands
+
+
+def old_workers(processes: str) -> list[str]:
+    """Ids of the workers from before a reload, out of the master's `show proc`."""
+    _, _, old = processes.partition("# old workers")
+    lines = old.partition("# programs")[0].splitlines()
+    return [words[0] for line in lines if (words := line.split()) and words[0].isdecimal()]
+
+
+def sessions_of_disabled(lb: LoadBalancer, sessions: str) -> list[str]:
+    """Ids of the connections to disabled members, out of an old worker's `show sess`. It does not
+    hear of what `member_commands` says to the newest one, and its proxies are stopped."""
+    disabled = {
+        f"be={pool_name(pool.id)} srv={member.id} "
+        for pool in lb.pools
+        for member in pool.members
+        if member.admin_state is AdminState.DISABLED
+    }
+    return [
+        line.partition(":")[0]
+        for line in sessions.splitlines()
+        if any(server in line for server in disabled)
+    ]
 
 
 def member_states(stat: str) -> dict[str, OperatingStatus]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from vks.kube.client import Client
 from vks.kube.objects import Key, KubeObject
 from vks.provider.cloudcontroller.setup import add_cloud_controller
+from vks.provider.machine.reconciler import MachineAnnotator
 from vks.provider.options import Options
 from vks.provider.verdacluster.reconciler import ClusterReconciler
 from vks.provider.verdamachine.reconciler import MachineReconciler, Stores
@@ -65,6 +66,7 @@ def setup(manager: Manager, client: Client, options: Options) -> None:
     accounts = Accounts(client, lambda key: machine_controller[0].enqueue(key), manager.clock)
     manager.add(accounts)
     machine_controller.append(_add_machines(manager, client, options, scope, stores, accounts))
+    _add_machine_annotator(manager, client, options, scope, stores, accounts)
     _add_clusters(manager, client, options, scope, stores, accounts)
     _add_templates(manager, client, options, scope, stores, accounts)
     add_cloud_controller(manager, client, scope.namespace, scope.selector, stores, accounts)
@@ -102,6 +104,26 @@ def _add_machines(
     )
     manager.add(controller)
     return controller
+
+
+def _add_machine_annotator(
+    manager: Manager,
+    client: Client,
+    options: Options,
+    scope: Scope,
+    stores: Stores,
+    accounts: Accounts,
+) -> None:
+    annotator = MachineAnnotator(client, stores, accounts, manager.clock)
+    manager.add(
+        Controller(
+            "machine",
+            annotator.reconcile,
+            watches=[scope.watch(VerdaMachine), scope.watch(Machine, _infrastructure_of)],
+            workers=options.concurrency,
+            resync=options.sync_period,
+        )
+    )
 
 
 def _add_clusters(

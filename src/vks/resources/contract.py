@@ -9,6 +9,11 @@ TOPOLOGY_DRY_RUN_ANNOTATION = "topology.cluster.x-k8s.io/dry-run"
 WATCH_FILTER_LABEL = "cluster.x-k8s.io/watch-filter"
 PROVIDER_LABEL = "cluster.x-k8s.io/provider"
 
+#: Takes its machine first when a MachineSet is scaled down.
+DELETE_MACHINE_ANNOTATION = "cluster.x-k8s.io/delete-machine"
+#: Hooks of a Machine's deletion: it goes on when the last annotation of the prefix is removed.
+PRE_DRAIN_HOOK_PREFIX = "pre-drain.delete.hook.machine.cluster.x-k8s.io"
+
 CLUSTER_GROUP = "cluster.x-k8s.io"
 BOOTSTRAP_GROUP = "bootstrap.cluster.x-k8s.io"
 CONTROL_PLANE_GROUP = "controlplane.cluster.x-k8s.io"
@@ -17,3 +22,7 @@ ADDONS_GROUP = "addons.cluster.x-k8s.io"
 
 READY = "Ready"
 PAUSED = "Paused"
+#: On Machines, from the provider: the server of a machine that was up is (still) up.
+SERVER_HEALTHY = "ServerHealthy"
+#: On Machines, from core: what a MachineHealthCheck found.
+HEALTH_CHECK_SUCCEEDED = "HealthCheckSucceeded"

@@ -13,8 +13,19 @@ POOL = "kube-apiserver"
 #: LBaaS has no watch; a load balancer takes a second or so, and everything waits for it.
 POLL = 0.5
 
-#: Half a second until a dead API server gets no new connections matters more than the checks' cost.
-MONITOR = HealthMonitor(type="TCP", interval_ms=500, timeout_ms=1000, rise=1, fall=2)
+#: Half a second until a dead API server gets no new connections matters more than the checks'
+#: cost. `/readyz`, not just TCP: an API server listens before it can serve. Without etcd: when that
+#: stands still, as it does when its leader changes, it does so for all API servers, and a load
+#: balancer with no member left refuses what would only have had to wait. The timeout leaves a
+#: busy one time to answer.
+MONITOR = HealthMonitor(
+    type="HTTPS",
+    interval_ms=500,
+    timeout_ms=2000,
+    rise=1,
+    fall=2,
+    path="/readyz?exclude=etcd&exclude=etcd-readiness",
+)
 
 
 async def ensure_load_balancer(scope: Scope) -> LoadBalancerStatus:

@@ -63,7 +63,8 @@ async def _leave_load_balancer(
             continue
         if now is not None and member.admin_state == "ENABLED":
             await client.set_member_state(pool_id, member.id, "DRAINING")
-        if now is not None and not drained(machine.status.conditions, now):
+        closed = member.admin_state == "DISABLED"  # before its Machine was drained
+        if now is not None and not closed and not drained(machine.status.conditions, now):
             raise Waiting(DRAINING, "open requests to the API server may finish", DRAIN)
         await client.remove_member(pool_id, member.id)
 

@@ -11,8 +11,9 @@ from vks.cli.api import Api
 from vks.cli.errors import CliError
 from vks.cli.following import finish
 from vks.cli.options import api_options, wait_options
-from vks.cli.output import output_option, show
+from vks.cli.output import newest, output_option, show, show_operation
 from vks.cli.poolspec import PoolSpecError, parse_pool
+from vks.cli.upgrade import upgrade, upgrades
 
 COLUMNS = (
     ("NAME", lambda c: c["name"]),
@@ -31,23 +32,11 @@ EVENT_COLUMNS = (
     ("OBJECT", lambda e: f"{e['object']['kind']}/{e['object']['name']}"),
     ("MESSAGE", lambda e: e["message"]),
 )
-OPERATION_COLUMNS = (
-    ("OPERATION", lambda o: o["id"]),
-    ("TYPE", lambda o: o["type"]),
-    ("CLUSTER", lambda o: o["cluster"]),
-    ("PHASE", lambda o: o["phase"]),
-    ("PROGRESS", lambda o: f"{o['progress']}%"),
-    ("CREATED", lambda o: o["createdAt"]),
-)
 
 
 def _ready(cluster: dict[str, Any]) -> str:
     ready = cluster["status"]["controlPlane"]["readyReplicas"]
     return f"{ready}/{cluster['controlPlane']['replicas']}"
-
-
-def show_operation(output: str, operation: dict[str, Any]) -> None:
-    show(output, operation, OPERATION_COLUMNS, name=lambda item: str(item["id"]))
 
 
 def _pools(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -59,7 +48,11 @@ def _pools(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> lis
 
 @click.group()
 def cluster() -> None:
-    """Create, list, get, scale and delete clusters."""
+    """Create, list, get, scale, upgrade and delete clusters."""
+
+
+for command in (upgrades, upgrade):
+    cluster.add_command(command)
 
 
 @cluster.command()
@@ -132,7 +125,7 @@ def newest_version(api: Api, region: str) -> str:
     versions = [entry["version"] for entry in options["versions"]]
     if not versions:
         raise CliError(f"region {region} has no image of any Kubernetes version")
-    return str(max(versions, key=lambda v: [int(n) for n in v.lstrip("v").split(".")]))
+    return newest(versions)
 
 
 def _words(text: str) -> list[str]:

@@ -9,8 +9,9 @@ import click
 
 #: Command -> (module, help). The module has a click command of the same name.
 COMMANDS = {
-    "cluster": ("vks.cli.cluster", "Create, list, get, scale and delete clusters."),
+    "cluster": ("vks.cli.cluster", "Create, list, get, scale, upgrade and delete clusters."),
     "pool": ("vks.cli.pool", "Node pools of a cluster."),
+    "node": ("vks.cli.node", "Recreate, cordon, drain and delete single nodes."),
     "kubeconfig": ("vks.cli.kubeconfig", "Credentials for a cluster."),
     "operation": ("vks.cli.operation", "Follow changes to their end."),
     "region": ("vks.cli.region", "Regions and what they offer."),

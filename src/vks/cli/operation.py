@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 
 from vks.cli.api import Api
-from vks.cli.cluster import OPERATION_COLUMNS, show_operation
 from vks.cli.following import ENDED, failure, finish
 from vks.cli.options import WAIT_SECONDS, api_options
-from vks.cli.output import output_option, show
+from vks.cli.output import OPERATION_COLUMNS, output_option, show, show_operation
 
 
 @click.group()

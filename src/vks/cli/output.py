@@ -15,6 +15,15 @@ _WIDEST = 100
 
 Column = tuple[str, Callable[[dict[str, Any]], object]]
 
+OPERATION_COLUMNS: tuple[Column, ...] = (
+    ("OPERATION", lambda o: o["id"]),
+    ("TYPE", lambda o: o["type"]),
+    ("CLUSTER", lambda o: o["cluster"]),
+    ("PHASE", lambda o: o["phase"]),
+    ("PROGRESS", lambda o: f"{o['progress']}%"),
+    ("CREATED", lambda o: o["createdAt"]),
+)
+
 
 def output_option(function: F) -> F:
     """Adds `-o/--output` as the parameter `output`."""
@@ -48,6 +57,15 @@ def show(
                 click.echo(name(item))
         else:
             _table(items, columns)
+
+
+def show_operation(output: str, operation: dict[str, Any]) -> None:
+    show(output, operation, OPERATION_COLUMNS, name=lambda item: str(item["id"]))
+
+
+def newest(versions: Sequence[str]) -> str:
+    """The highest of `v1.36.3` and the like."""
+    return max(versions, key=lambda v: [int(n) for n in v.lstrip("v").split(".")])
 
 
 def _table(items: list[dict[str, Any]], columns: Sequence[Column]) -> None:

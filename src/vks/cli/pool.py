@@ -8,11 +8,10 @@ from typing import Any
 import click
 
 from vks.cli.api import Api
-from vks.cli.cluster import show_operation
 from vks.cli.errors import CliError
 from vks.cli.following import finish
 from vks.cli.options import api_options, wait_options
-from vks.cli.output import output_option, show
+from vks.cli.output import output_option, show, show_operation
 from vks.cli.poolsettings import setting_options
 
 COLUMNS = (

@@ -106,6 +106,7 @@ class MachineTemplateSpec(KubeStruct, frozen=True, kw_only=True):
 class MachineDeploymentSpec(KubeStruct, frozen=True, kw_only=True):
     cluster_name: str = ""
     replicas: int = 0
+    paused: bool = False
     template: MachineTemplateSpec = MachineTemplateSpec()
 
 
@@ -157,6 +158,14 @@ class KubeadmControlPlane(KubeObject, frozen=True, kw_only=True):
     )
     spec: KubeadmControlPlaneSpec = KubeadmControlPlaneSpec()
     status: KubeadmControlPlaneStatus = KubeadmControlPlaneStatus()
+
+
+class MachineHealthCheck(KubeObject, frozen=True, kw_only=True):
+    """Written, never read beyond its metadata."""
+
+    resource: ClassVar[Resource] = Resource(
+        CLUSTER_GROUP, V, "MachineHealthCheck", "machinehealthchecks"
+    )
 
 
 class KubeadmConfigTemplate(KubeObject, frozen=True, kw_only=True):

@@ -65,10 +65,29 @@ class BootstrapSpec(KubeStruct, frozen=True, kw_only=True):
     cni_image: str = "registry.vks.verda/vks/cni:v1"
 
 
+class UpgradeSpec(KubeStruct, frozen=True, kw_only=True):
+    """The latest upgrade. `from_*` is what the control plane was, to go back to when the upgrade
+    is aborted before its first machine was replaced.
+
+    The control plane goes first, by the cluster's own `version`; then the pools, one after the
+    other, by theirs. Paused: nothing further begins. Aborted: a control plane that has begun is
+    finished (Kubernetes does not go back), a pool that has begun goes back, the rest stays.
+    """
+
+    version: KubernetesVersion
+    image: CloudName
+    from_version: KubernetesVersion
+    from_image: CloudName
+    #: The Operation that tells how far it is.
+    operation: str = ""
+    state: Literal["Running", "Paused", "Aborted"] = "Running"
+
+
 class ManagedClusterSpec(KubeStruct, frozen=True, kw_only=True):
     """`bootstrap` is filled from the region's configuration once, when the cluster is made.
 
-    A cluster with `deletion_protection` is not deleted before it is taken off.
+    `version` is the control plane's, and that of node pools to come. A cluster with
+    `deletion_protection` is not deleted before it is taken off.
     """
 
     region: CloudName
@@ -79,6 +98,7 @@ class ManagedClusterSpec(KubeStruct, frozen=True, kw_only=True):
     provisioner: Literal["capi", "legacy"] = "capi"
     bootstrap: BootstrapSpec | None = None
     deletion_protection: bool = False
+    upgrade: UpgradeSpec | None = None
 
 
 class ControlPlaneStatus(KubeStruct, frozen=True, kw_only=True):

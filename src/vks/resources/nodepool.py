@@ -11,6 +11,7 @@ from vks.resources.fields import (
     CloudName,
     ConditionList,
     DnsLabel,
+    KubernetesVersion,
     NamedList,
     Replicas,
     Taint,
@@ -50,6 +51,9 @@ class NodePoolSpec(KubeStruct, frozen=True, kw_only=True):
     Labels and taints reach the nodes without replacing them. `replicas` is what an autoscaled
     pool starts with. `key_name` None means the cluster's. `max_surge` and `max_unavailable` hold
     in each zone. `drain_timeout_seconds` is how long evictions may hold up a node's deletion.
+    `version` is written down once, so that a pool stays what it is while its cluster's control
+    plane is upgraded. `leaving` names the nodes that were deleted one by one: scaling down takes
+    them first.
     """
 
     cluster_name: DnsLabel
@@ -66,6 +70,12 @@ class NodePoolSpec(KubeStruct, frozen=True, kw_only=True):
     max_surge: Replicas = 1
     max_unavailable: Replicas = 0
     drain_timeout_seconds: Annotated[int, msgspec.Meta(ge=1, le=86400)] = 600
+    version: KubernetesVersion | None = None
+    leaving: tuple[DnsLabel, ...] = ()
+
+
+#: JSON `{"version", "image"}`: what the pool was before the upgrade that moved it.
+UPGRADED_FROM_ANNOTATION = "vks.verda/upgraded-from"
 
 
 class ZoneStatus(KubeStruct, frozen=True, kw_only=True):

@@ -15,6 +15,12 @@ OperationType = Literal[
     "CreateNodePool",
     "UpdateNodePool",
     "DeleteNodePool",
+    "UpgradeCluster",
+    "CordonNode",
+    "UncordonNode",
+    "DrainNode",
+    "RecreateNode",
+    "DeleteNode",
 ]
 StepState = Literal["Waiting", "Running", "Done", "Failed"]
 OperationPhase = Literal["Pending", "Running", "Succeeded", "Failed"]
@@ -23,7 +29,7 @@ OperationPhase = Literal["Pending", "Running", "Succeeded", "Failed"]
 class OperationTarget(KubeStruct, frozen=True, kw_only=True):
     """The object that changes. `generation` is the one that must be reached, 0 for a deletion."""
 
-    kind: Literal["ManagedCluster", "NodePool"]
+    kind: Literal["ManagedCluster", "NodePool", "Machine"]
     name: str
     uid: str = ""
     generation: int = 0
@@ -37,6 +43,12 @@ class OperationSpec(KubeStruct, frozen=True, kw_only=True):
     idempotency_key: str = ""
     #: SHA-256 of the request body, so that a key used again for another request is refused.
     request_digest: str = ""
+    #: Where an upgrade leads.
+    version: str = ""
+    #: The pool of the node that is the target; empty: it is a control plane.
+    pool_name: str = ""
+    #: How long a drain may take before it has failed, in seconds.
+    drain_timeout_seconds: int = 0
 
 
 class OperationStep(KubeStruct, frozen=True, kw_only=True):

@@ -32,22 +32,24 @@ class ManifestApplier:
         self._manager = field_manager
         self._last: dict[tuple[Resource, Key], _Last] = {}
 
-    async def apply(self, manifest: Manifest, store: Store[Any] | None = None) -> None:
-        """Raises ApiError. `store` is the cache of the kind, where there is one."""
+    async def apply(self, manifest: Manifest, store: Store[Any] | None = None) -> int:
+        """The object's generation, which a cache may not show yet. Raises ApiError. `store` is
+        the cache of the kind, where there is one."""
         key = (manifest.model.resource, manifest.key)
         body = digest(manifest.body, 32)
         observed = None if store is None else store.get(manifest.key)
         last = self._last.get(key)
         if last is not None and last.body == body:
             if store is None:
-                return
+                return last.generation
             meta = None if observed is None else observed.metadata
             if meta is not None and (meta.uid, meta.generation) == (last.uid, last.generation):
-                return
+                return last.generation
         answer = await self._client.apply(
             manifest.model, manifest.body, field_manager=self._manager
         )
         self._last[key] = _Last(body, answer.metadata.uid, answer.metadata.generation)
+        return answer.metadata.generation
 
 
 def plain(struct: msgspec.Struct) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from vks.service.managedcluster import controller as managedcluster
 from vks.service.nodepool import controller as nodepool
 from vks.service.operation import controller as operation
 from vks.service.project import controller as project
+from vks.service.repair import controller as repair
+from vks.service.upgrade import controller as upgrade
 from vks.verda.credentials import CloudConfig, InvalidCredentialsError
 
 PROCESS = "vks-controllers"
@@ -61,6 +63,8 @@ async def run(args: argparse.Namespace) -> None:
         project.setup(manager, caches, service)
         managedcluster.setup(manager, caches, region)
         nodepool.setup(manager, caches)
+        upgrade.setup(manager, caches)
+        repair.setup(manager, caches)
         operation.setup(manager, caches, config.operation_retention)
         await run_until_signalled(manager)
 

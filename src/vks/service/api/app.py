@@ -19,7 +19,7 @@ from vks.service.api.problems import (
     of_kube,
     of_validation,
 )
-from vks.service.api.routes import clusters, details, operations, pools, regions
+from vks.service.api.routes import clusters, details, nodes, operations, pools, regions, upgrades
 
 _HTTP = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
 
@@ -40,7 +40,7 @@ def create_app(services: Services) -> FastAPI:
     _handle_errors(app)
     _health(app)
     api = APIRouter(prefix="/v1", responses=RESPONSES)
-    for module in (regions, clusters, details, pools, operations):
+    for module in (regions, clusters, details, upgrades, pools, nodes, operations):
         api.include_router(module.router)
     app.include_router(api)
     _document_problems(app)

@@ -74,6 +74,57 @@ class ClusterPatch(Model):
     deletion_protection: bool | None = None
 
 
+class UpgradeRequest(Model):
+    """`force` starts it although checks are Blocked or Unknown; never against the version skew
+    that Kubernetes allows."""
+
+    version: Annotated[str, Field(max_length=32, pattern=r"^v[0-9]+\.[0-9]+\.[0-9]+$")]
+    force: bool = False
+
+
+class UpgradeCheck(Model):
+    """`objects` names what the message is about."""
+
+    name: str
+    status: Literal["Passed", "Blocked", "Unknown"]
+    message: str
+    objects: list[str] = []
+
+
+class UpgradeOption(Model):
+    version: str
+    image: str
+    allowed: bool
+    checks: list[UpgradeCheck]
+
+
+class PoolVersion(Model):
+    name: str
+    version: str | None
+
+
+class UpgradeState(Model):
+    """The latest upgrade."""
+
+    version: str
+    from_version: str
+    state: Literal["Running", "Paused", "Aborted"]
+    operation: str
+
+
+class UpgradesView(Model):
+    control_plane: str
+    node_pools: list[PoolVersion]
+    current: UpgradeState | None
+    available: list[UpgradeOption]
+
+
+class NodeActionRequest(Model):
+    """Of drain: after that long it has failed, and the node stays cordoned."""
+
+    drain_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 600
+
+
 class KubeconfigRequest(Model):
     ttl_seconds: Annotated[int, Field(ge=600, le=604_800)] = 43_200
 
@@ -171,6 +222,7 @@ class OperationView(Model):
     region: str
     cluster: str
     node_pool: str | None
+    node: str | None
     phase: str
     progress: int
     requested_by: str

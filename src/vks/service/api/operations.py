@@ -9,6 +9,7 @@ finds the change made and records it.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vks.kube.errors import AlreadyExists, NotFound
@@ -65,8 +66,10 @@ async def record(
     target: KubeObject,
     *,
     generation: int | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> Operation:
-    """Creates the operation of a change that was made. Raises ApiError and Problem."""
+    """Creates the operation of a change that was made; `more` is what else its spec says.
+    Raises ApiError and Problem."""
     body = {
         "metadata": {
             "name": change.name,
@@ -85,6 +88,7 @@ async def record(
             "requestedBy": change.caller.user_name,
             "idempotencyKey": change.key,
             "requestDigest": change.digest,
+            **(more or {}),
         },
     }
     try:

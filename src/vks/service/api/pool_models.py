@@ -115,6 +115,7 @@ class NodePoolView(Model):
     name: str
     id: str
     cluster: str
+    version: str | None
     replicas: int
     flavor: str
     image: str

@@ -15,6 +15,7 @@ def pool_view(pool: nodepool.NodePool) -> models.NodePoolView:
         name=spec.pool_name,
         id=pool.metadata.uid,
         cluster=spec.cluster_name,
+        version=spec.version,
         replicas=pool.size,
         flavor=spec.flavor,
         image=spec.image,

@@ -148,6 +148,13 @@ def check_growth(field: str, flavor: str, more: int, offer: Offer) -> None:
         raise Problem("quota_exceeded", "the project's quota is too small", errors=errors)
 
 
+def quota_shortfalls(servers: Iterable[tuple[str, int]], offer: Offer) -> list[str]:
+    """What is missing for that many more servers per flavor, one sentence per resource."""
+    found = Findings()
+    _check_quota(servers, offer, found)
+    return [problem.message for problem in found.quota]
+
+
 def check_zones(field: str, zones: Iterable[str], offer: Offer, found: Findings) -> None:
     seen: set[str] = set()
     for index, zone in enumerate(zones):

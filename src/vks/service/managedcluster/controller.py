@@ -30,6 +30,7 @@ from vks.service.managedcluster.status import ADD_ONS_READY, status_of
 from vks.service.provisioners.capi.addons import addon_manifests
 from vks.service.provisioners.capi.cluster import cluster_manifests
 from vks.service.provisioners.capi.manifest import labels_of, owned
+from vks.service.upgrade.decide import pauses_control_plane
 from vks.service.workload import Workloads
 
 NAME = "vks-managedcluster"
@@ -120,7 +121,9 @@ class ManagedClusterReconciler:
         await self._client.merge_patch(ManagedCluster, meta.name, meta.namespace, patch)
 
     async def _apply(self, cluster: ManagedCluster, seen: Observed) -> None:
-        manifests = cluster_manifests(cluster, self._region.zones)
+        manifests = cluster_manifests(
+            cluster, self._region.zones, pause_control_plane=pauses_control_plane(seen)
+        )
         if seen.endpoint is not None:
             manifests += addon_manifests(cluster, seen.endpoint)
         for manifest in manifests:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from vks.kube.apply import Applier
 from vks.kube.errors import NotFound
 from vks.kube.finalizers import add_finalizer, remove_finalizer
@@ -22,11 +24,13 @@ from vks.service.applying import ManifestApplier
 from vks.service.caches import Caches, cluster_keys, cluster_of, of_cluster
 from vks.service.names import POOL_LABEL
 from vks.service.nodepool.capacity import shortage
+from vks.service.nodepool.leaving import mark, spread
 from vks.service.nodepool.nodes import NodeDresser
 from vks.service.nodepool.replicas import ReplicasHandover
 from vks.service.nodepool.status import status_of
-from vks.service.nodepool.zones import bounds_of, wanted
+from vks.service.nodepool.zones import bounds_of
 from vks.service.provisioners.capi.workers import pool_manifests
+from vks.service.upgrade.decide import pauses_pool
 from vks.service.workload import Workloads
 
 NAME = "vks-nodepool"
@@ -66,12 +70,19 @@ class NodePoolReconciler:
             await self._report(pool, deployments, {}, waits_for)
             return DONE
         pool = await add_finalizer(self._client, pool, FINALIZER)
-        desired = wanted(pool.spec, _current(deployments))
+        pool = await self._fill_version(pool, cluster)
+        machines = self._machines(pool)
+        await mark(self._client, pool, machines, NAME)
+        desired = spread(pool, _current(deployments), machines)
         said = await self._said(pool, deployments, desired)
-        for manifest in pool_manifests(cluster, pool, said):
+        generations: dict[Key, int] = {}
+        for manifest in pool_manifests(cluster, pool, said, paused=pauses_pool(cluster, pool)):
             store = self._caches.deployments if manifest.model is MachineDeployment else None
-            await self._manifests.apply(manifest, store)
+            generation = await self._manifests.apply(manifest, store)
+            if store is not None:
+                generations[manifest.key] = generation
         await self._remove_empty(pool, deployments)
+        deployments = [_as_applied(d, generations) for d in deployments]
         await self._report(pool, deployments, desired, "")
         await self._dress(pool, owner)
         return DONE
@@ -107,6 +118,19 @@ class NodePoolReconciler:
             client = await self._workloads.client(owner)
             for name in names:
                 await self._nodes.dress(client, owner, name, pool)
+
+    async def _fill_version(self, pool: NodePool, cluster: ManagedCluster) -> NodePool:
+        """Writes the cluster's version down once: its upgrade must not roll the pool along."""
+        if pool.spec.version is not None:
+            return pool
+        meta = pool.metadata
+        patch = {
+            "metadata": {"resourceVersion": meta.resource_version},
+            "spec": {"version": cluster.spec.version},
+        }
+        return await self._client.merge_patch(
+            NodePool, meta.name, meta.namespace, patch, field_manager=NAME
+        )
 
     def _waits_for(self, owner: Key, cluster: ManagedCluster | None) -> str:
         """Machines are made for a Cluster that exists and stays."""
@@ -165,6 +189,16 @@ class NodePoolReconciler:
             "status": status_of(pool, deployments, desired, waits_for, short, self._clock.now()),
         }
         await self._status.apply(NodePool, body, observed=pool, subresource="status")
+
+
+def _as_applied(deployment: MachineDeployment, generations: Mapping[Key, int]) -> MachineDeployment:
+    """With the generation that was just written: what the cache says of the status was true of
+    an earlier one."""
+    meta = deployment.metadata
+    newest = max(meta.generation, generations.get(deployment.key, 0))
+    return msgspec.structs.replace(
+        deployment, metadata=msgspec.structs.replace(meta, generation=newest)
+    )
 
 
 def _current(deployments: Iterable[MachineDeployment]) -> dict[str, int]:

@@ -20,6 +20,7 @@ from vks.runtime.watches import Watch
 from vks.service.caches import Caches, cluster_keys, of_cluster
 from vks.service.config import Retention
 from vks.service.managedcluster.observe import observe
+from vks.service.nodeaction.executor import TYPES, NodeActions
 from vks.service.operation.steps import progress_of, status_of
 
 NAME = "vks-operation"
@@ -32,6 +33,7 @@ class OperationReconciler:
         self._caches = caches
         self._retention = retention
         self._status = Applier(manager.client, NAME)
+        self._nodes = NodeActions(manager.client)
 
     async def reconcile(self, key: Key) -> Result:
         operation = self._caches.operations.get(key)
@@ -41,13 +43,16 @@ class OperationReconciler:
         if operation.status.finished is not None:
             return await self._expire(operation, now)
         seen = observe(self._caches, Key(key.namespace, operation.spec.cluster_name))
-        progress = progress_of(operation, seen)
+        if operation.spec.type in TYPES:
+            progress, again = await self._nodes.advance(operation, seen, now)
+        else:
+            progress, again = progress_of(operation, seen), None
         body = {
             "metadata": {"name": key.name, "namespace": key.namespace},
             "status": status_of(operation, progress, rfc3339(now)),
         }
         await self._status.apply(Operation, body, observed=operation, subresource="status")
-        return DONE
+        return Result(requeue_after=again)
 
     async def _expire(self, operation: Operation, now: datetime) -> Result:
         """Keeps the newest operations of a cluster, for as long as the configuration says."""

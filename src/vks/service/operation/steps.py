@@ -7,11 +7,9 @@ long as it does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
-from vks.kube.objects import Condition, find_condition
-from vks.resources.clusterapi import Machine
+from vks.kube.objects import find_condition
 from vks.resources.contract import READY
 from vks.resources.managedcluster import INITIAL_POOLS_ANNOTATION
 from vks.resources.nodepool import NodePool
@@ -19,38 +17,13 @@ from vks.resources.operation import Operation, OperationError, OperationStep
 from vks.resources.verdamachine import VerdaMachine
 from vks.service.managedcluster.observe import Observed
 from vks.service.managedcluster.status import ADD_ONS_READY
+from vks.service.operation.step import Progress, Step, machines_wait, says
+from vks.service.operation.upgrade import upgrade_error, upgrade_steps
 
 #: Condition reasons after which a machine does not come up by itself. One that waits for a host
 #: or for quota does.
 _FAILED_REASONS = ("NodeStartupTimeout", "ServerFailed", "ServerError", "UserScriptFailed")
 _MAX_DETAILS = 4000
-_MAX_SUMMARY = 200
-
-
-@dataclass(frozen=True)
-class Step:
-    """`done` of `total` parts; `message` says what is waited for."""
-
-    name: str
-    done: int
-    total: int
-    message: str = ""
-
-    @property
-    def finished(self) -> bool:
-        return self.done >= self.total
-
-
-@dataclass(frozen=True)
-class Progress:
-    """All steps of an operation, and the error that it cannot get past."""
-
-    steps: tuple[Step, ...]
-    error: OperationError | None = None
-
-    @property
-    def finished(self) -> bool:
-        return all(step.finished for step in self.steps)
 
 
 def progress_of(operation: Operation, seen: Observed) -> Progress:
@@ -59,6 +32,8 @@ def progress_of(operation: Operation, seen: Observed) -> Progress:
     if operation.spec.type.startswith("Delete"):
         return Progress(tuple(steps))
     error = _abandoned(operation, seen) or _failure(_concerned(operation, seen))
+    if operation.spec.type == "UpgradeCluster":
+        error = error or upgrade_error(operation, seen)
     return Progress(tuple(steps), error)
 
 
@@ -131,6 +106,7 @@ _STEPS: dict[str, Callable[[Operation, Observed], list[Step]]] = {
     "CreateNodePool": _pool,
     "UpdateNodePool": _pool,
     "DeleteNodePool": _delete_pool,
+    "UpgradeCluster": upgrade_steps,
 }
 
 
@@ -147,7 +123,7 @@ def _infrastructure(seen: Observed) -> tuple[Step, Step]:
     def step(name: str, type_: str) -> Step:
         condition = find_condition(conditions, type_)
         done = provisioned or (condition is not None and condition.status == "True")
-        return Step(name, int(done), 1, "" if done else _says(condition))
+        return Step(name, int(done), 1, "" if done else says(condition))
 
     return step("Network", "NetworkReady"), step("LoadBalancer", "LoadBalancerReady")
 
@@ -156,7 +132,7 @@ def _infrastructure_left(seen: Observed) -> str:
     conditions = seen.infrastructure.status.conditions if seen.infrastructure else ()
     deleting = find_condition(conditions, "Deleting")
     left = ", ".join(seen.remaining())
-    return _says(deleting) if deleting is not None else f"left: {left}" if left else ""
+    return says(deleting) if deleting is not None else f"left: {left}" if left else ""
 
 
 def _control_plane(seen: Observed) -> Step:
@@ -164,7 +140,7 @@ def _control_plane(seen: Observed) -> Step:
     ready = seen.control_plane.status.ready_replicas if seen.control_plane else 0
     if seen.control_plane_settled:
         return Step("ControlPlane", total, total, f"{total}/{total} ready")
-    waits = _machines_wait(seen, [m for m in seen.machines if m.is_control_plane])
+    waits = machines_wait(seen, [m for m in seen.machines if m.is_control_plane])
     message = "; ".join(text for text in (f"{ready}/{total} ready", waits) if text)
     return Step("ControlPlane", min(ready, total - 1), total, message)
 
@@ -179,7 +155,7 @@ def _workers(seen: Observed, pools: Iterable[NodePool]) -> Step:
     ready = sum(min(pool.status.ready_replicas, pool.size) for pool in chosen)
     if not pending and all(_pool_settled(pool) for pool in chosen):
         return Step("Workers", max(total, 1), max(total, 1), f"{ready}/{total} ready")
-    waits = _machines_wait(seen, [m for m in seen.machines if not m.is_control_plane])
+    waits = machines_wait(seen, [m for m in seen.machines if not m.is_control_plane])
     message = "; ".join(text for text in (f"{ready}/{total} ready", waits) if text)
     return Step("Workers", min(ready, max(total, 1) - 1), max(total, 1), message)
 
@@ -197,38 +173,7 @@ def _addons(seen: Observed) -> Step:
     conditions = seen.cluster.status.conditions if seen.cluster else ()
     condition = find_condition(conditions, ADD_ONS_READY)
     done = condition is not None and condition.status == "True"
-    return Step("AddOns", int(done), 1, "" if done else _says(condition))
-
-
-def _machines_wait(seen: Observed, machines: Iterable[Machine]) -> str:
-    """The first machine that is not ready, and why: its server, its node, or what is on it."""
-    servers = {server.metadata.name: server for server in seen.verda_machines}
-    for machine in machines:
-        server = servers.get(machine.metadata.name)
-        up = find_condition(server.status.conditions, READY) if server else None
-        if up is None or up.status != "True":
-            return f"{machine.metadata.name}: {_says(up)}"
-        if machine.status.node_ref is None:
-            return f"{machine.metadata.name}: the server runs and has not joined yet"
-        ready = find_condition(machine.status.conditions, READY)
-        if ready is None or ready.status != "True":
-            return f"{machine.metadata.name}: {_says(ready)}"
-    return ""
-
-
-def _says(condition: Condition | None) -> str:
-    if condition is None:
-        return "waiting to be picked up"
-    message = summary(condition.message)
-    return f"{condition.reason}: {message}" if message else condition.reason
-
-
-def summary(message: str) -> str:
-    """One line of a condition's message: of Cluster API's indented lists all, else the first."""
-    lines = message.splitlines()
-    if not lines or not lines[0].startswith("* "):
-        return lines[0] if lines else ""
-    return " ".join(line.strip().removeprefix("* ") for line in lines)[:_MAX_SUMMARY]
+    return Step("AddOns", int(done), 1, "" if done else says(condition))
 
 
 def _concerned(operation: Operation, seen: Observed) -> list[VerdaMachine]:

@@ -29,7 +29,8 @@ from vks.resources.operation import (
 from vks.resources.verdacluster import VerdaCluster, VerdaClusterSpec, VerdaClusterStatus
 from vks.resources.verdamachine import VerdaMachine, VerdaMachineSpec, VerdaMachineStatus
 from vks.service.managedcluster.observe import Observed
-from vks.service.operation.steps import Progress, progress_of, status_of, summary
+from vks.service.operation.step import Progress, summary
+from vks.service.operation.steps import progress_of, status_of
 
 replace = msgspec.structs.replace
 

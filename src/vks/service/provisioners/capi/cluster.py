@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from vks.resources.clusterapi import Cluster, KubeadmControlPlane
+from vks.resources.contract import PAUSED_ANNOTATION
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.project import CLOUD_SECRET
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachineTemplate
 from vks.service.names import control_plane_name
 from vks.service.provisioners.capi.bootstrap import control_plane_config
+from vks.service.provisioners.capi.health import CONTROL_PLANE_REMEDIATION, control_plane_health
 from vks.service.provisioners.capi.manifest import (
     Body,
     Manifest,
@@ -31,7 +33,9 @@ DELETION = {
 }
 
 
-def cluster_manifests(cluster: ManagedCluster, zones: Iterable[str]) -> list[Manifest]:
+def cluster_manifests(
+    cluster: ManagedCluster, zones: Iterable[str], *, pause_control_plane: bool = False
+) -> list[Manifest]:
     """In the order in which they are to be applied; `zones` are the region's.
 
     The Cluster comes last: core looks again only after 30 s for what a Cluster refers to and
@@ -49,11 +53,12 @@ def cluster_manifests(cluster: ManagedCluster, zones: Iterable[str]) -> list[Man
         ),
     )
     infrastructure = _verda_cluster(cluster, zones)
-    control_plane = _control_plane(cluster, machines)
+    control_plane = _control_plane(cluster, machines, paused=pause_control_plane)
     return [
         machines,
         infrastructure,
         control_plane,
+        control_plane_health(cluster),
         _cluster(cluster, infrastructure, control_plane),
     ]
 
@@ -82,7 +87,7 @@ def _verda_cluster(cluster: ManagedCluster, zones: Iterable[str]) -> Manifest:
     )
 
 
-def _control_plane(cluster: ManagedCluster, machines: Manifest) -> Manifest:
+def _control_plane(cluster: ManagedCluster, machines: Manifest, *, paused: bool) -> Manifest:
     spec: dict[str, Any] = {
         "replicas": cluster.spec.control_plane.replicas,
         "version": cluster.spec.version,
@@ -91,10 +96,13 @@ def _control_plane(cluster: ManagedCluster, machines: Manifest) -> Manifest:
             "spec": {"infrastructureRef": reference(machines), "deletion": DELETION},
         },
         "kubeadmConfigSpec": control_plane_config(cluster),
+        "remediation": CONTROL_PLANE_REMEDIATION,
         "rollout": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}},
     }
-    name = control_plane_name(cluster.metadata.name)
-    return Manifest(KubeadmControlPlane, {"metadata": metadata(cluster, name), "spec": spec})
+    meta = metadata(cluster, control_plane_name(cluster.metadata.name))
+    if paused:
+        meta["annotations"] = {PAUSED_ANNOTATION: ""}
+    return Manifest(KubeadmControlPlane, {"metadata": meta, "spec": spec})
 
 
 def _cluster(

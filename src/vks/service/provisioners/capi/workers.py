@@ -13,6 +13,7 @@ from vks.service.names import POOL_LABEL, machine_deployment_name
 from vks.service.provisioners.capi.autoscaling import autoscaler_annotations
 from vks.service.provisioners.capi.bootstrap import worker_config, worker_meaning
 from vks.service.provisioners.capi.cluster import DELETION, verda_machine_spec
+from vks.service.provisioners.capi.health import pool_health
 from vks.service.provisioners.capi.manifest import (
     Body,
     Manifest,
@@ -28,16 +29,20 @@ _SKIP_PREFLIGHT = {"machineset.cluster.x-k8s.io/skip-preflight-checks": "Control
 
 
 def pool_manifests(
-    cluster: ManagedCluster, pool: NodePool, replicas: Mapping[str, int | None]
+    cluster: ManagedCluster,
+    pool: NodePool,
+    replicas: Mapping[str, int | None],
+    *,
+    paused: bool = False,
 ) -> list[Manifest]:
     """Templates first, then the MachineDeployments; `replicas` is how many per zone, None where
-    the autoscaler says it."""
+    the autoscaler says it. `paused`: no further machine is replaced."""
     machines, configs = pool_templates(cluster, pool)
     deployments = [
-        _machine_deployment(cluster, pool, zone, count, machines, configs)
+        _machine_deployment(cluster, pool, zone, count, machines, configs, paused=paused)
         for zone, count in replicas.items()
     ]
-    return [machines, configs, *deployments]
+    return [machines, configs, pool_health(cluster, pool), *deployments]
 
 
 def pool_templates(cluster: ManagedCluster, pool: NodePool) -> tuple[Manifest, Manifest]:
@@ -78,6 +83,8 @@ def _machine_deployment(
     replicas: int | None,
     machines: Manifest,
     configs: Manifest,
+    *,
+    paused: bool,
 ) -> Manifest:
     name = machine_deployment_name(cluster.metadata.name, pool.spec.pool_name, zone)
     meta = metadata(cluster, name, {POOL_LABEL: pool.spec.pool_name})
@@ -101,7 +108,7 @@ def _machine_deployment(
             "metadata": {"labels": {**meta["labels"], **own_machines}},
             "spec": {
                 "clusterName": cluster.metadata.name,
-                "version": cluster.spec.version,
+                "version": pool.spec.version or cluster.spec.version,
                 "failureDomain": zone,
                 "bootstrap": {"configRef": reference(configs)},
                 "infrastructureRef": reference(machines),
@@ -114,6 +121,8 @@ def _machine_deployment(
     }
     if replicas is not None:
         spec["replicas"] = replicas
+    if paused:
+        spec["paused"] = True
     annotations = {**_SKIP_PREFLIGHT, **autoscaler_annotations(cluster, pool, zone)}
     body = {"metadata": {**meta, "annotations": annotations}, "spec": spec}
     return Manifest(MachineDeployment, owned(body, pool))

@@ -1,0 +1,1 @@
+"""Upgrades: the control plane first, then one pool after the other."""

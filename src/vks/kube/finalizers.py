@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from vks.kube.client import Client
-from vks.kube.errors import Conflict, Invalid
 from vks.kube.objects import KubeObject
+from vks.kube.swap import swap
 
 K = TypeVar("K", bound=KubeObject)
 
@@ -24,7 +24,7 @@ async def add_finalizer(client: Client, obj: K, finalizer: str) -> K:
         op = {"op": "add", "path": "/metadata/finalizers/-", "value": finalizer}
     else:
         op = {"op": "add", "path": "/metadata/finalizers", "value": [finalizer]}
-    return await _patch(client, obj, op)
+    return await swap(client, obj, [op])
 
 
 async def remove_finalizer(client: Client, obj: K, finalizer: str) -> K:
@@ -36,20 +36,4 @@ async def remove_finalizer(client: Client, obj: K, finalizer: str) -> K:
     if finalizer not in obj.metadata.finalizers:
         return obj
     index = obj.metadata.finalizers.index(finalizer)
-    return await _patch(client, obj, {"op": "remove", "path": f"/metadata/finalizers/{index}"})
-
-
-async def _patch(client: Client, obj: K, op: dict[str, Any]) -> K:
-    meta = obj.metadata
-    ops = [
-        {"op": "test", "path": "/metadata/uid", "value": meta.uid},
-        {"op": "test", "path": "/metadata/resourceVersion", "value": meta.resource_version},
-        op,
-    ]
-    try:
-        return await client.json_patch(type(obj), meta.name, meta.namespace, ops)
-    except Invalid as error:
-        # The server names a failed `test` no further than 422 without causes.
-        if error.causes:
-            raise
-        raise Conflict(f"{obj.key} changed since it was read", status=409) from error
+    return await swap(client, obj, [{"op": "remove", "path": f"/metadata/finalizers/{index}"}])

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from vks.kube.client import Client
-from vks.kube.errors import Conflict, Invalid
 from vks.kube.objects import KubeObject
+from vks.kube.swap import swap
 from vks.resources.contract import INFRASTRUCTURE_GROUP
 
 K = TypeVar("K", bound=KubeObject)
 
 CLUSTER_FINALIZER = f"verdacluster.{INFRASTRUCTURE_GROUP}"
 MACHINE_FINALIZER = f"verdamachine.{INFRASTRUCTURE_GROUP}"
+PORT_FINALIZER = f"verdaport.{INFRASTRUCTURE_GROUP}"
+PORT_POOL_FINALIZER = f"verdaportpool.{INFRASTRUCTURE_GROUP}"
+#: On claims and addresses of the IPAM contract.
+ADDRESS_CLAIM_FINALIZER = f"ipaddressclaim.{INFRASTRUCTURE_GROUP}"
 
 #: The first UID that the object had. `clusterctl move` makes new objects with new UIDs and without
 #: status, but keeps annotations: what the object owns in the cloud is found by this value.
@@ -41,10 +45,4 @@ async def claim(client: Client, obj: K, finalizer: str) -> K:
         ops.append({"op": "add", "path": f"/metadata/annotations/{escaped}", "value": meta.uid})
     if not ops:
         return obj
-    test = {"op": "test", "path": "/metadata/resourceVersion", "value": meta.resource_version}
-    try:
-        return await client.json_patch(type(obj), meta.name, meta.namespace, [test, *ops])
-    except Invalid as error:
-        if error.causes:
-            raise
-        raise Conflict(f"{obj.key} changed since it was read", status=409) from error
+    return await swap(client, obj, ops)

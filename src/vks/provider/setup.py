@@ -3,64 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
 
 from vks.kube.client import Client
 from vks.kube.objects import Key, KubeObject
 from vks.provider.cloudcontroller.setup import add_cloud_controller
 from vks.provider.machine.reconciler import MachineAnnotator
 from vks.provider.options import Options
+from vks.provider.ports import add_ports, by_holder, by_pool, by_wanted_pool, watch_ports
+from vks.provider.scope import Scope
 from vks.provider.verdacluster.reconciler import ClusterReconciler
 from vks.provider.verdamachine.reconciler import MachineReconciler, Stores
 from vks.provider.verdamachinetemplate.reconciler import TemplateReconciler
 from vks.resources.clusterapi import Cluster, Machine
-from vks.resources.contract import CLUSTER_NAME_LABEL, INFRASTRUCTURE_GROUP, WATCH_FILTER_LABEL
+from vks.resources.contract import CLUSTER_NAME_LABEL, INFRASTRUCTURE_GROUP
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine, VerdaMachineTemplate
+from vks.resources.verdaport import VerdaPort, VerdaPortPool
 from vks.runtime.controller import Controller
-from vks.runtime.informer import Change, Informer
+from vks.runtime.informer import Change
 from vks.runtime.manager import Manager
-from vks.runtime.store import Indexers, Store, by_label
-from vks.runtime.watches import Watch
+from vks.runtime.store import Store, by_label
 from vks.verda.accounts import Accounts
 
-T = TypeVar("T", bound=KubeObject)
-
 _BY_CLUSTER = by_label(CLUSTER_NAME_LABEL)
-
-
-class Scope:
-    """The part of the management cluster that this process looks at."""
-
-    def __init__(self, manager: Manager, options: Options) -> None:
-        self._manager = manager
-        self.namespace = options.namespace
-        self.selector = (
-            f"{WATCH_FILTER_LABEL}={options.watch_filter}" if options.watch_filter else None
-        )
-
-    def informer(self, model: type[T], indexers: Indexers[T] | None = None) -> Informer[T]:
-        return self._manager.informer(
-            model, namespace=self.namespace, label_selector=self.selector, indexers=indexers
-        )
-
-    def watch(self, model: type[T], *args: object) -> Watch[T]:
-        return Watch(
-            model,
-            *args,  # type: ignore[arg-type]
-            namespace=self.namespace,
-            label_selector=self.selector,
-        )
 
 
 def setup(manager: Manager, client: Client, options: Options) -> None:
     """Add everything that the provider does to the manager."""
     scope = Scope(manager, options)
     stores = Stores(
-        machines=scope.informer(VerdaMachine, {"cluster": _BY_CLUSTER}).store,
+        machines=scope.informer(
+            VerdaMachine, {"cluster": _BY_CLUSTER, "pool": by_wanted_pool}
+        ).store,
         owners=scope.informer(Machine).store,
         clusters=scope.informer(Cluster).store,
         verda_clusters=scope.informer(VerdaCluster).store,
+        ports=scope.informer(VerdaPort, {"pool": by_pool, "holder": by_holder}).store,
     )
     machine_controller: list[Controller] = []
     accounts = Accounts(client, lambda key: machine_controller[0].enqueue(key), manager.clock)
@@ -69,6 +47,7 @@ def setup(manager: Manager, client: Client, options: Options) -> None:
     _add_machine_annotator(manager, client, options, scope, stores, accounts)
     _add_clusters(manager, client, options, scope, stores, accounts)
     _add_templates(manager, client, options, scope, stores, accounts)
+    add_ports(manager, client, options, scope, stores, accounts)
     add_cloud_controller(manager, client, scope.namespace, scope.selector, stores, accounts)
 
 
@@ -98,6 +77,7 @@ def _add_machines(
             scope.watch(Machine, _infrastructure_of),
             scope.watch(Cluster, of_cluster, cluster_changed),
             scope.watch(VerdaCluster, of_verda_cluster, infrastructure_changed),
+            watch_ports(scope, stores.machines),
         ],
         workers=options.concurrency,
         resync=options.sync_period,
@@ -135,12 +115,22 @@ def _add_clusters(
     accounts: Accounts,
 ) -> None:
     reconciler = ClusterReconciler(
-        client, stores.verda_clusters, stores.clusters, stores.machines, accounts, manager.clock
+        client,
+        stores.verda_clusters,
+        stores.clusters,
+        stores.machines,
+        scope.informer(VerdaPortPool).store,
+        accounts,
+        manager.clock,
     )
 
     def of_machine(machine: VerdaMachine) -> Iterable[Key]:
         name = machine.metadata.labels.get(CLUSTER_NAME_LABEL, "")
         cluster = stores.clusters.get(Key(machine.metadata.namespace, name))
+        return [] if cluster is None else _infrastructure_of(cluster)
+
+    def of_pool(pool: VerdaPortPool) -> Iterable[Key]:
+        cluster = stores.clusters.get(Key(pool.metadata.namespace, pool.spec.cluster_name))
         return [] if cluster is None else _infrastructure_of(cluster)
 
     manager.add(
@@ -151,6 +141,7 @@ def _add_clusters(
                 scope.watch(VerdaCluster),
                 scope.watch(Cluster, _infrastructure_of, cluster_changed),
                 scope.watch(VerdaMachine, of_machine, lambda change: change.new is None),
+                scope.watch(VerdaPortPool, of_pool, lambda change: change.new is None),
             ],
             workers=options.concurrency,
             resync=options.sync_period,

@@ -19,6 +19,7 @@ BOOTSTRAP_GROUP = "bootstrap.cluster.x-k8s.io"
 CONTROL_PLANE_GROUP = "controlplane.cluster.x-k8s.io"
 INFRASTRUCTURE_GROUP = "infrastructure.cluster.x-k8s.io"
 ADDONS_GROUP = "addons.cluster.x-k8s.io"
+IPAM_GROUP = "ipam.cluster.x-k8s.io"
 
 READY = "Ready"
 PAUSED = "Paused"

@@ -18,6 +18,7 @@ from vks.resources.project import Project
 from vks.resources.schema import Schema, description_of, field_schema
 from vks.resources.verdacluster import VerdaCluster, VerdaClusterTemplate
 from vks.resources.verdamachine import VerdaMachine, VerdaMachineTemplate
+from vks.resources.verdaport import VerdaPort, VerdaPortPool
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,29 @@ DEFINITIONS = (
         categories=("cluster-api",),
     ),
     Definition(VerdaMachineTemplate, (_AGE,), categories=("cluster-api",)),
+    Definition(
+        VerdaPortPool,
+        (
+            Column("Cluster", ".spec.clusterName"),
+            _READY,
+            Column("Total", ".status.total", "integer"),
+            Column("Free", ".status.free", "integer"),
+            _AGE,
+        ),
+        categories=("cluster-api",),
+    ),
+    Definition(
+        VerdaPort,
+        (
+            Column("Pool", ".spec.poolRef.name"),
+            Column("Address", ".status.address"),
+            Column("MAC", ".status.macAddress"),
+            Column("State", ".status.state"),
+            Column("Holder", ".spec.claim.name"),
+            _AGE,
+        ),
+        categories=("cluster-api",),
+    ),
     Definition(
         Project,
         (Column("ProjectID", ".spec.projectID"), Column("Namespace", ".status.namespace"), _AGE),

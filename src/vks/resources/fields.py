@@ -16,6 +16,8 @@ CloudName = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 ZoneList = Annotated[tuple[CloudName, ...], msgspec.Meta(min_length=1, max_length=100)]
 KubernetesVersion = Annotated[str, msgspec.Meta(pattern=r"^v1\.[0-9]+\.[0-9]+$", max_length=32)]
 Cidr = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f.:]+/[0-9]{1,3}$", max_length=64)]
+#: Dotted quad; whether it is one of a subnet's is checked where the subnet is known.
+IPv4Text = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}$", max_length=15)]
 Replicas = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 ControlPlaneReplicas = Annotated[int, msgspec.Meta(ge=1, le=7)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]

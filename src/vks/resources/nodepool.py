@@ -18,6 +18,16 @@ from vks.resources.fields import (
     ZoneList,
 )
 from vks.resources.project import GROUP, VERSION
+from vks.resources.verdaport import Slots
+
+
+class StaticIPSpec(KubeStruct, frozen=True, kw_only=True):
+    """The addresses that the pool's nodes take turns in; without `subnet_id` in the subnet of the
+    cluster."""
+
+    subnet_id: CloudName | None = None
+    slots: Slots = ()
+
 
 #: How many bytes of either script an object may hold; what fits into user data is less.
 MAX_SCRIPT = 131_072
@@ -70,6 +80,7 @@ class NodePoolSpec(KubeStruct, frozen=True, kw_only=True):
     max_surge: Replicas = 1
     max_unavailable: Replicas = 0
     drain_timeout_seconds: Annotated[int, msgspec.Meta(ge=1, le=86400)] = 600
+    static_ip: StaticIPSpec | None = None
     version: KubernetesVersion | None = None
     leaving: tuple[DnsLabel, ...] = ()
 

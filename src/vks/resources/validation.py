@@ -16,3 +16,12 @@ def write_once(path: str) -> Rule:
         "rule": f"!has(oldSelf.{path}) || (has(self.{path}) && self.{path} == oldSelf.{path})",
         "message": f"{path} cannot be changed once it is set",
     }
+
+
+def fixed(path: str) -> Rule:
+    """The optional field at `path` keeps its first value, and stays absent when it was."""
+    return {
+        "rule": f"has(self.{path}) == has(oldSelf.{path}) "
+        f"&& (!has(self.{path}) || self.{path} == oldSelf.{path})",
+        "message": f"{path} is immutable",
+    }

@@ -15,7 +15,7 @@ from vks.resources.fields import (
     LocalReference,
     NamedList,
 )
-from vks.resources.validation import immutable, write_once
+from vks.resources.validation import fixed, immutable, write_once
 
 
 class FailureDomainSpec(KubeStruct, frozen=True, kw_only=True):
@@ -85,11 +85,7 @@ class VerdaCluster(KubeObject, frozen=True, kw_only=True):
     #: Not on the spec: templates share it, and a template's rules differ (see config/admission).
     validations: ClassVar[tuple[dict[str, str], ...]] = (
         immutable("spec.region"),
-        {
-            "rule": "has(self.spec.network) == has(oldSelf.spec.network) "
-            "&& (!has(self.spec.network) || self.spec.network == oldSelf.spec.network)",
-            "message": "spec.network is immutable",
-        },
+        fixed("spec.network"),
         write_once("spec.controlPlaneEndpoint"),
     )
     spec: VerdaClusterSpec

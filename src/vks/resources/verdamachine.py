@@ -12,9 +12,10 @@ from vks.resources.fields import (
     CloudName,
     ConditionList,
     Initialization,
+    LocalReference,
     MachineAddress,
 )
-from vks.resources.validation import immutable, write_once
+from vks.resources.validation import fixed, immutable, write_once
 
 #: Seconds from "server requested" until its Node must have appeared.
 DEFAULT_NODE_STARTUP_TIMEOUT = 600
@@ -35,6 +36,10 @@ class VerdaMachineSpec(KubeStruct, frozen=True, kw_only=True):
     #: What becomes of a server that was taken over when the machine is deleted. "Delete" is for
     #: when its former owner has released it.
     adopted_server_policy: Literal["Retain", "Delete"] = "Retain"
+    #: Boot on a port of this VerdaPortPool, not on one of the machine's own.
+    port_pool_ref: LocalReference | None = None
+    #: The VerdaPort that the machine is to have. Filled by the controller before it claims it.
+    port_ref: LocalReference | None = None
     node_startup_timeout_seconds: Annotated[int, msgspec.Meta(ge=10, le=86400)] = (
         DEFAULT_NODE_STARTUP_TIMEOUT
     )
@@ -92,6 +97,7 @@ class VerdaMachine(KubeObject, frozen=True, kw_only=True):
             write_once(f"spec.{field}")
             for field in ("providerID", "availabilityZone", "adoptServerID")
         ),
+        fixed("spec.portPoolRef"),
         immutable("spec.flavor"),
         immutable("spec.image"),
     )

@@ -121,6 +121,7 @@ class PortRequest(NamedTuple):
     #: Other sources that the port may send from: the cluster's pods.
     allowed_cidrs: tuple[str, ...] = ()
     ip_address: str | None = None
+    mac_address: str | None = None
 
 
 class NetworkClient:
@@ -151,6 +152,9 @@ class NetworkClient:
         return await self._transport.list(
             NETWORK, "/subnets", "subnets", Subnet, {"network_id": network_id}
         )
+
+    async def subnet(self, subnet_id: str) -> Subnet:
+        return await self._transport.get(NETWORK, f"/subnets/{subnet_id}", "subnet", Subnet)
 
     async def create_subnet(
         self, owner: str, name: str, network_id: str, cidr: str | None = None
@@ -212,13 +216,15 @@ class NetworkClient:
         fixed_ip = {"subnet_id": request.subnet_id}
         if request.ip_address:
             fixed_ip["ip_address"] = request.ip_address
-        fields = {
+        fields: dict[str, Any] = {
             "name": request.name,
             "network_id": request.network_id,
             "fixed_ips": [fixed_ip],
             "security_groups": list(request.security_group_ids),
             "allowed_address_pairs": [{"ip_address": cidr} for cidr in request.allowed_cidrs],
         }
+        if request.mac_address:
+            fields["mac_address"] = request.mac_address
         return await self._create("port", owner, fields, Port)
 
     async def delete_port(self, port_id: str) -> bool:

@@ -17,13 +17,15 @@ from tests.support.clouds import Cloud as CloudUnderTest
 from tests.support.clouds import Project
 
 from vks.kube.client import Client
-from vks.kube.objects import Resource
+from vks.kube.objects import Resource, find_condition
 from vks.provider.options import Options
 from vks.provider.setup import setup
 from vks.resources.clusterapi import Cluster, Machine
 from vks.resources.core import Secret
+from vks.resources.ipam import IPAddress, IPAddressClaim
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
+from vks.resources.verdaport import PORT_POOL_LABEL, VerdaPort, VerdaPortPool
 from vks.runtime.manager import Manager
 from vks.verda.cloud import Cloud
 from vks.verda.credentials import CloudConfig
@@ -49,10 +51,11 @@ async def install_crds(client: Client) -> None:
     upstream = programs().resolve().parent / "cluster-api/core/config/crd/bases"
     files = [*(ROOT / "config/crd").glob("*.yaml")]
     files += [upstream / f"cluster.x-k8s.io_{kind}.yaml" for kind in ("clusters", "machines")]
+    files += [*upstream.glob("ipam.cluster.x-k8s.io_*.yaml")]
     for file in files:
         crd = yaml.safe_load(file.read_text())
         await client.apply(CRDS, crd, field_manager="test")
-    for model in (Cluster, Machine, VerdaCluster, VerdaMachine):
+    for model in (Cluster, Machine, VerdaCluster, VerdaMachine, IPAddress, IPAddressClaim):
         await eventually(lambda model=model: _listable(client, model))
 
 
@@ -194,6 +197,20 @@ class Region:
         if bootstrap:
             await self.bootstrap_is_ready(name)
 
+    async def add_port_pool(
+        self, name: str = "web", *slots: dict[str, str], cluster: str = "demo", **spec: Any
+    ) -> None:
+        """A pool of those slots."""
+        body = {
+            "metadata": {
+                "name": name,
+                "namespace": self.namespace,
+                "labels": {"cluster.x-k8s.io/cluster-name": cluster},
+            },
+            "spec": {"clusterName": cluster, "slots": [*slots], **spec},
+        }
+        await self.client.apply(VerdaPortPool, body, field_manager="user")
+
     async def bootstrap_is_ready(self, name: str, data: str = "#cloud-config\n") -> None:
         await self.secret(f"{name}-bootstrap", {"value": data, "format": "cloud-config"})
         patch = {"spec": {"bootstrap": {"dataSecretName": f"{name}-bootstrap"}}}
@@ -220,6 +237,34 @@ class Region:
         found = await eventually(look)
         assert found is not None
         return found
+
+    async def slots(self, pool: str = "web") -> dict[str, VerdaPort]:
+        """The pool's slots by name."""
+        label = f"{PORT_POOL_LABEL}={pool}"
+        found = (await self.client.list(VerdaPort, self.namespace, label_selector=label)).items
+        return {port.metadata.name.removeprefix(f"{pool}."): port for port in found}
+
+    async def slots_are_reserved(self, count: int, pool: str = "web") -> dict[str, VerdaPort]:
+        async def look() -> dict[str, VerdaPort] | None:
+            found = await self.slots(pool)
+            free = [port for port in found.values() if port.status.port_id]
+            return found if len(free) == len(found) == count else None
+
+        reserved = await eventually(look)
+        assert reserved is not None
+        return reserved
+
+    async def says(self, model: Any, name: str, reason: str) -> str:
+        """The message of the Ready condition, once it has that reason."""
+
+        async def look() -> str | None:
+            found = await self.client.get(model, name, self.namespace)
+            ready = find_condition(found.status.conditions, "Ready")
+            return ready.message or "-" if ready and ready.reason == reason else None
+
+        message = await eventually(look)
+        assert message is not None
+        return message
 
     async def gone(self, model: Any, name: str) -> None:
         async def look() -> bool:

@@ -23,7 +23,7 @@ def test_infrastructure_kinds_name_the_contract_that_they_serve() -> None:
         for crd in custom_resource_definitions()
         if crd["spec"]["group"] == "infrastructure.cluster.x-k8s.io"
     ]
-    assert len(infrastructure) == 4
+    assert len(infrastructure) == 6
     for crd in infrastructure:
         assert crd["metadata"]["labels"]["cluster.x-k8s.io/v1beta2"] == "v1beta1"
 

@@ -33,6 +33,7 @@ from vks.resources.contract import (
 )
 from vks.resources.verdacluster import VerdaCluster, VerdaClusterStatus
 from vks.resources.verdamachine import VerdaMachine
+from vks.resources.verdaport import VerdaPortPool
 from vks.runtime.clock import Clock
 from vks.runtime.result import DONE, Result, Waiting
 from vks.runtime.store import Store
@@ -56,6 +57,7 @@ class ClusterReconciler:
         clusters: Store[VerdaCluster],
         owners: Store[Cluster],
         machines: Store[VerdaMachine],
+        port_pools: Store[VerdaPortPool],
         accounts: Accounts,
         clock: Clock,
     ) -> None:
@@ -64,6 +66,7 @@ class ClusterReconciler:
         self._clusters = clusters
         self._owners = owners
         self._machines = machines
+        self._port_pools = port_pools
         self._accounts = accounts
         self._clock = clock
         self._applier = Applier(client, FIELD_MANAGER)
@@ -128,6 +131,7 @@ class ClusterReconciler:
         conditions.set(READY, False, "Deleting")
         try:
             self._require_no_machines(cluster)
+            await self._delete_port_pools(cluster, owner)
             await delete_all(Scope(cluster, owner, await self._accounts.of(cluster)))
         except (Waiting, CloudError) as failure:
             conditions.set(DELETING, True, *reason_of(failure))
@@ -147,6 +151,22 @@ class ClusterReconciler:
         ]
         if left:
             raise Waiting("WaitingForMachines", f"machines left: {', '.join(sorted(left))}")
+
+    async def _delete_port_pools(self, cluster: VerdaCluster, owner: Cluster) -> None:
+        """Reserved ports would hold the network, and need the cluster's credential to go."""
+        name = owner.metadata.name or cluster.metadata.labels.get(CLUSTER_NAME_LABEL, "")
+        left = [
+            pool
+            for pool in self._port_pools.list(cluster.metadata.namespace)
+            if pool.spec.cluster_name == name
+        ]
+        for pool in left:
+            meta = pool.metadata
+            if not pool.deleting:
+                await self._client.delete(VerdaPortPool, meta.name, meta.namespace, uid=meta.uid)
+        if left:
+            names = ", ".join(sorted(pool.metadata.name for pool in left))
+            raise Waiting("WaitingForPortPools", f"port pools left: {names}")
 
     def _still_verified(self, cluster: VerdaCluster, conditions: ConditionSet) -> float | None:
         """Seconds until a provisioned, unchanged cluster is compared with the cloud again."""

@@ -16,6 +16,7 @@ from vks.provider.verdacluster.loadbalancer import API_PORT
 from vks.provider.verdamachine.observation import (
     NO_ROOM,
     AskServer,
+    ClaimSlot,
     DiscardServer,
     EnsureMember,
     EnsurePort,
@@ -23,6 +24,9 @@ from vks.provider.verdamachine.observation import (
     Observation,
     ReadConsole,
 )
+from vks.provider.verdamachine.slot import claim_slot
+from vks.provider.verdaport.claiming import confirm
+from vks.provider.verdaport.holding import POLL, PORT_IN_USE, marks, require_let_go
 from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.core import Secret
 from vks.runtime.result import ReconcileError, Waiting
@@ -37,7 +41,9 @@ DISCARD_POLL = 1.0
 CONSOLE_LINES = 40
 CONSOLE_CHARACTERS = 4000
 
-Action = EnsurePort | EnsureMember | EnsureServer | AskServer | DiscardServer | ReadConsole
+Action = (
+    ClaimSlot | EnsurePort | EnsureMember | EnsureServer | AskServer | DiscardServer | ReadConsole
+)
 
 
 class Blocked(ReconcileError):  # noqa: N818 - a finding that the user has to act upon
@@ -51,6 +57,8 @@ class Blocked(ReconcileError):  # noqa: N818 - a finding that the user has to ac
 async def act(step: Action, seen: Observation, account: Account, client: Client) -> Observation:
     """Take the step. Raises CloudError, ApiError, Blocked."""
     match step:
+        case ClaimSlot(name=name):
+            return await claim_slot(seen, name, client)
         case EnsurePort():
             return await _ensure_port(seen, account)
         case EnsureMember():
@@ -66,6 +74,9 @@ async def act(step: Action, seen: Observation, account: Account, client: Client)
 
 
 async def _ensure_port(seen: Observation, account: Account) -> Observation:
+    if seen.slot is not None:
+        reserved = seen.slot.status
+        return msgspec.structs.replace(seen, port_id=reserved.port_id, port_ip=reserved.address)
     network = seen.verda_cluster.status.network
     client = account.cloud.network
     if seen.port_id is not None:
@@ -98,6 +109,23 @@ async def _ensure_member(seen: Observation, account: Account) -> Observation:
 
 
 async def _ensure_server(seen: Observation, account: Account, client: Client) -> Observation:
+    """A server that boots on a slot's port is asked for when the claim stands and nobody else
+    has the port."""
+    if seen.slot is not None:
+        await require_let_go(seen.slot, account, seen.owner)
+    request = await _request(seen, account, client)
+    if seen.slot is not None:
+        await confirm(client, seen.slot)
+    try:
+        server_id = await account.cloud.compute.create_server(seen.owner, request)
+    except Conflict as error:
+        if seen.slot is None:
+            raise
+        raise Waiting(PORT_IN_USE, error.message, POLL) from error  # taken since we looked
+    return msgspec.structs.replace(seen, server_id=server_id, server_asked=False)
+
+
+async def _request(seen: Observation, account: Account, client: Client) -> ServerRequest:
     spec = seen.machine.spec
     flavor = await account.catalogue.flavor(spec.flavor)
     if flavor is None:
@@ -108,7 +136,7 @@ async def _ensure_server(seen: Observation, account: Account, client: Client) ->
     groups = seen.verda_cluster.status.server_groups
     control_plane = seen.owner_machine.is_control_plane
     cluster_name = seen.machine.metadata.labels.get(CLUSTER_NAME_LABEL, "")
-    request = ServerRequest(
+    return ServerRequest(
         name=seen.machine.metadata.name,
         flavor_id=flavor.id,
         image_id=image.id,
@@ -120,11 +148,10 @@ async def _ensure_server(seen: Observation, account: Account, client: Client) ->
             **spec.server_metadata,
             "vks.cluster": f"{seen.machine.metadata.namespace}/{cluster_name}",
             "vks.role": "control-plane" if control_plane else "worker",
+            **(marks(seen.slot) if seen.slot is not None else {}),
         },
         group_id=(groups.control_plane_id if control_plane else groups.worker_id) or None,
     )
-    server_id = await account.cloud.compute.create_server(seen.owner, request)
-    return msgspec.structs.replace(seen, server_id=server_id, server_asked=False)
 
 
 async def _bootstrap_data(seen: Observation, client: Client) -> bytes:

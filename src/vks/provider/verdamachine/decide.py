@@ -7,11 +7,13 @@ from datetime import datetime
 from vks.provider.conditions import (
     BOOTSTRAP_DATA_READY,
     NODE_REGISTERED,
+    PORT_READY,
     SERVER_READY,
 )
 from vks.provider.verdamachine.observation import (
     NO_ROOM,
     AskServer,
+    ClaimSlot,
     DiscardServer,
     Done,
     EnsureMember,
@@ -22,6 +24,7 @@ from vks.provider.verdamachine.observation import (
     Step,
     Wait,
 )
+from vks.provider.verdaport.slots import choose, predecessor, why_none
 from vks.resources.contract import READY
 
 NODE_STARTUP_TIMEOUT = "NodeStartupTimeout"
@@ -29,6 +32,7 @@ NODE_STARTUP_TIMEOUT = "NodeStartupTimeout"
 RETRY_ROOM = 20.0
 #: How Nova's scheduler says that no host has room (nova.exception.NoValidHost).
 _NO_VALID_HOST = "No valid host"
+NO_FREE_SLOT = "NoFreeSlot"
 
 #: Nova's states on the way to ACTIVE.
 _STARTING = frozenset({"BUILD", "REBUILD", "REBOOT", "HARD_REBOOT"})
@@ -59,13 +63,34 @@ def _before_server(seen: Observation) -> Step:
     if seen.provisioned or seen.machine.spec.provider_id:
         # Status was lost (clusterctl move): the provider id says which server it was.
         return AskServer(server_id_of(seen.machine.spec.provider_id or ""))
-    if seen.port_id is None or not seen.port_ip:
+    pool = seen.machine.spec.port_pool_ref
+    if pool is not None and seen.slot is None:
+        return _slot(seen, pool.name)
+    if seen.port_id is None or not seen.port_ip or _other_slot(seen):
         return EnsurePort()
     if seen.owner_machine.is_control_plane and seen.member_id is None:
         return EnsureMember()
     if seen.owner_machine.spec.bootstrap.data_secret_name is None:
         return Wait(BOOTSTRAP_DATA_READY, "WaitingForBootstrapData", "no bootstrap data yet")
     return EnsureServer()
+
+
+def _slot(seen: Observation, pool: str) -> Step:
+    """Which slot to claim. A slot that gets free later brings the machine back here."""
+    awaited = predecessor(seen.slots, seen.leaving, seen.zone)
+    if awaited is not None and awaited.spec.claim is not None:
+        message = f"{awaited.spec.claim.name} is about to release {awaited.status.address}"
+        return Wait(PORT_READY, "WaitingForSlot", message)
+    chosen = seen.machine.spec.port_ref
+    slot = choose(seen.slots, seen.zone, seen.owner, chosen.name if chosen else None)
+    if slot is None:
+        return Wait(PORT_READY, NO_FREE_SLOT, why_none(seen.slots, pool, seen.zone))
+    return ClaimSlot(slot.metadata.name)
+
+
+def _other_slot(seen: Observation) -> bool:
+    """Whether the recorded port is that of a slot which the machine has lost."""
+    return seen.slot is not None and seen.slot.status.port_id != seen.port_id
 
 
 def _with_server(seen: Observation, status: str) -> Step:

@@ -1,13 +1,18 @@
-"""The end of a machine: out of the load balancer, then the server, then the port."""
+"""The end of a machine: out of the load balancer, then the server, then the port.
+
+A port of a pool is only released: it stays as it is for the machine that comes next.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from vks.kube.client import Client
 from vks.kube.objects import Condition, find_condition
 from vks.provider.conditions import DELETING
 from vks.provider.ownership import owner_id
 from vks.provider.verdacluster.loadbalancer import API_PORT
+from vks.provider.verdamachine.slot import release_slots
 from vks.resources.contract import CONTROL_PLANE_LABEL
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
@@ -26,6 +31,7 @@ async def delete_all(
     machine: VerdaMachine,
     cluster: VerdaCluster | None,
     account: Account,
+    client: Client,
     *,
     keep_server: bool,
     drain: bool,
@@ -40,6 +46,7 @@ async def delete_all(
         return
     await _delete_servers(machine, account)
     await _delete_ports(machine, account)
+    await release_slots(machine, account, client)
 
 
 def drained(conditions: tuple[Condition, ...], now: datetime) -> bool:
@@ -105,7 +112,7 @@ async def _delete_servers(machine: VerdaMachine, account: Account) -> None:
 async def _delete_ports(machine: VerdaMachine, account: Account) -> None:
     client = account.cloud.network
     ids = {port.id for port in await client.ports_of(owner_id(machine))}
-    if machine.status.port_id:
+    if machine.status.port_id and machine.spec.port_pool_ref is None:
         ids.add(machine.status.port_id)
     for port_id in sorted(ids):
         try:

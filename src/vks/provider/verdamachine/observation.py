@@ -10,6 +10,7 @@ from vks.provider.ownership import owner_id
 from vks.resources.clusterapi import Cluster, Machine
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
+from vks.resources.verdaport import VerdaPort
 from vks.verda.compute import Server
 
 #: Reason of a machine whose server found no host in its zone; tried again after RETRY_ROOM.
@@ -33,6 +34,11 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     #: Nova was asked for `server_id`; if `server` is None then it does not exist.
     server_asked: bool = False
     console: str | None = None
+    #: The slots of the machine's port pool, those of them whose holders are being deleted, and
+    #: the one that the machine has claimed.
+    slots: tuple[VerdaPort, ...] = ()
+    leaving: frozenset[str] = frozenset()
+    slot: VerdaPort | None = None
 
     @property
     def owner(self) -> str:
@@ -60,6 +66,12 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     def keeps_server(self) -> bool:
         """Whether the server outlives the machine."""
         return self.adopted and self.machine.spec.adopted_server_policy == "Retain"
+
+
+class ClaimSlot(msgspec.Struct, frozen=True):
+    """Claim this VerdaPort, which was seen to be free."""
+
+    name: str
 
 
 class EnsurePort(msgspec.Struct, frozen=True):
@@ -110,5 +122,13 @@ class Done(msgspec.Struct, frozen=True):
 
 
 Step = (
-    EnsurePort | EnsureMember | EnsureServer | AskServer | DiscardServer | ReadConsole | Wait | Done
+    ClaimSlot
+    | EnsurePort
+    | EnsureMember
+    | EnsureServer
+    | AskServer
+    | DiscardServer
+    | ReadConsole
+    | Wait
+    | Done
 )

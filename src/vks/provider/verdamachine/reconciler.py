@@ -14,12 +14,13 @@ from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.finalizers import remove_finalizer
 from vks.kube.objects import Key
 from vks.provider.conditions import DELETING, MACHINE_CONDITIONS, SERVER_READY
-from vks.provider.ownership import MACHINE_FINALIZER, claim
+from vks.provider.ownership import MACHINE_FINALIZER, claim, owner_id
 from vks.provider.verdamachine.act import Blocked, act
 from vks.provider.verdamachine.decide import NODE_STARTUP_TIMEOUT, decide
 from vks.provider.verdamachine.delete import delete_all
 from vks.provider.verdamachine.observation import Done, Observation, Wait
 from vks.provider.verdamachine.status import new_status, set_conditions, spec_body, status_body
+from vks.provider.verdaport.slots import held_by
 from vks.resources.clusterapi import Cluster, Machine
 from vks.resources.contract import (
     CLUSTER_GROUP,
@@ -30,6 +31,7 @@ from vks.resources.contract import (
 )
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine, VerdaMachineStatus
+from vks.resources.verdaport import VerdaPort
 from vks.runtime.clock import Clock
 from vks.runtime.events import Recorder
 from vks.runtime.result import DONE, Result, Waiting
@@ -52,6 +54,7 @@ class Stores(NamedTuple):
     owners: Store[Machine]
     clusters: Store[Cluster]
     verda_clusters: Store[VerdaCluster]
+    ports: Store[VerdaPort]
 
 
 class MachineReconciler:
@@ -99,6 +102,7 @@ class MachineReconciler:
         self, machine: VerdaMachine, owner: Machine, cluster: Cluster, verda: VerdaCluster
     ) -> Observation:
         status = machine.status
+        slots = self._slots(machine)
         address = next((a.address for a in status.addresses if a.type == "InternalIP"), "")
         ready = next((c for c in status.conditions if c.reason == NODE_STARTUP_TIMEOUT), None)
         return Observation(
@@ -112,6 +116,9 @@ class MachineReconciler:
             member_id=status.load_balancer_member_id,
             server_id=status.server_id,
             console=ready.message.partition("\n")[2] if ready else None,
+            slots=slots,
+            leaving=frozenset(slot.metadata.name for slot in slots if self._leaving(slot)),
+            slot=held_by(slots, owner_id(machine)),
         )
 
     async def _advance(self, seen: Observation, conditions: ConditionSet) -> Result:
@@ -161,7 +168,13 @@ class MachineReconciler:
                 raise Waiting("WaitingForVerdaCluster", "its VerdaCluster names the credential")
             account = await self._accounts.of(cluster)
             await delete_all(
-                machine, cluster, account, keep_server=keep, drain=drain, now=self._clock.now()
+                machine,
+                cluster,
+                account,
+                self._client,
+                keep_server=keep,
+                drain=drain,
+                now=self._clock.now(),
             )
         except (Waiting, CloudError) as failure:
             conditions.set(DELETING, True, *reason_of(failure))
@@ -172,6 +185,25 @@ class MachineReconciler:
             await remove_finalizer(self._client, machine, MACHINE_FINALIZER)
         log.info("machine deleted", machine=str(machine.key), server=machine.status.server_id)
         return DONE
+
+    def _slots(self, machine: VerdaMachine) -> tuple[VerdaPort, ...]:
+        pool = machine.spec.port_pool_ref
+        if pool is None:
+            return ()
+        key = Key(machine.metadata.namespace, pool.name)
+        return tuple(self._stores.ports.by_index("pool", str(key)))
+
+    def _leaving(self, slot: VerdaPort) -> bool:
+        """Whether the slot's holder is being deleted: itself, or its Machine, which is drained
+        first."""
+        claim_ = slot.spec.claim
+        if claim_ is None:
+            return False
+        holder = self._stores.machines.get(Key(slot.metadata.namespace, claim_.name))
+        if holder is None or owner_id(holder) != claim_.owner:
+            return False
+        machine = self._owner(holder)
+        return holder.deleting or (machine is not None and machine.deleting)
 
     def _owner(self, machine: VerdaMachine) -> Machine | None:
         for reference in machine.metadata.owner_references:

@@ -1,0 +1,1 @@
+"""IPAddressClaim: Cluster API's IPAM contract, served from the slots of a VerdaPortPool."""

@@ -1,0 +1,1 @@
+"""VerdaPortPool: one VerdaPort per slot, no more and no fewer."""

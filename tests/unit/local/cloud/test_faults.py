@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
-from tests.unit.local.cloud.region import Caller, Region, make_server, show_server
+from tests.unit.local.cloud.region import (
+    Caller,
+    Region,
+    make_network,
+    make_port,
+    make_server,
+    show_server,
+)
 
 NETWORKS = "/network/v2.0/networks"
 BODY = {"network": {"name": "n"}}
@@ -84,6 +91,22 @@ async def test_a_full_zone_has_no_host_until_the_rule_goes(region: Region, demo:
     server_id = await make_server(demo, "none", availability_zone=zone)
     await region.settle()
     assert (await show_server(demo, server_id))["status"] == "ACTIVE"
+
+
+async def test_a_port_can_stay_bound_to_a_server_that_is_gone(region: Region, demo: Caller) -> None:
+    network_id, _ = await make_network(demo)
+    port = await make_port(demo, network_id)
+    server_id = await make_server(demo, [{"port": port["id"]}])
+    await region.settle()
+    rule = await fault(region, action="hold", path=f"^port.unbind/{port['id']}")
+    await demo.ok("DELETE", f"/compute/v2.1/servers/{server_id}")
+    await region.settle()
+    assert (await demo.call("GET", f"/compute/v2.1/servers/{server_id}")).status == 404
+    path = f"/network/v2.0/ports/{port['id']}"
+    assert (await demo.ok("GET", path))["port"]["device_id"] == server_id
+    await region.operator.ok("DELETE", f"/admin/faults/{rule}")
+    await region.settle()
+    assert (await demo.ok("GET", path))["port"]["device_id"] == ""
 
 
 async def test_the_rate_limit_answers_429_with_a_wait(region: Region, demo: Caller) -> None:

@@ -21,8 +21,9 @@ class FaultRule(Row, frozen=True, kw_only=True):
     expression searched in the path after the service's prefix.
 
     For `hold`, which stops the work behind the answer, `path` is searched in `KIND/ID NAME`
-    (for example `server.create/6f… demo-cp-0`) and `service`/`method` do not matter. For `full`
-    it is searched in a zone's name: no host there has room for another server.
+    (`server.create/6f… demo-cp-0`, `server.delete/…`, `server.power/…`, and for a port that stays
+    bound to a server which is gone `port.unbind/PORT SERVER-NAME`); `service` and `method` do not
+    matter. For `full` it is searched in a zone's name: no host there has room for another.
     """
 
     id: str

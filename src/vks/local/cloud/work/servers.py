@@ -45,13 +45,17 @@ class ServerWorker:
         """What a process that was killed left to do."""
         return [
             server.id
-            for server in SERVERS.find(self._db, deleted=False)
-            if server.task_state or any(one.state != "plugged" for one in server.interfaces)
+            for server in SERVERS.find(self._db)
+            if server.task_state
+            or any(server.deleted or one.state != "plugged" for one in server.interfaces)
         ]
 
     async def reconcile(self, server_id: str) -> None:
         server = SERVERS.get(self._db, id=server_id)
-        if server is None or server.deleted:
+        if server is None:
+            return
+        if server.deleted:
+            self._let_go(server)
             return
         if server.task_state is not None:
             if self._faults.held(f"server.{_verb(server)}", server.id, server.name):
@@ -124,8 +128,6 @@ class ServerWorker:
             server = SERVERS.get(self._db, id=server_id)
             if server is None:
                 return
-            for interface in server.interfaces:
-                give_back(self._db, interface)
             SERVERS.update(
                 self._db,
                 server,
@@ -133,11 +135,27 @@ class ServerWorker:
                 vm_state="deleted",
                 task_state=None,
                 power_state=0,
-                interfaces=[],
+                interfaces=self._give_back(server),
                 user_data=None,
                 terminated_at=moment,
                 updated_at=moment,
             )
+
+    def _let_go(self, server: Server) -> None:
+        """The server is gone; so is now what a fault made it keep."""
+        if server.interfaces:
+            with self._db.transaction():
+                SERVERS.update(self._db, server, interfaces=self._give_back(server))
+
+    def _give_back(self, server: Server) -> list[Interface]:
+        """Free the server's ports; those that a fault holds are left."""
+        left = []
+        for interface in server.interfaces:
+            if self._faults.held("port.unbind", interface.port_id, server.name):
+                left.append(interface)
+            else:
+                give_back(self._db, interface)
+        return left
 
     async def _interfaces(self, server: Server) -> None:
         """Plug what is pending, unplug what is leaving."""

@@ -31,7 +31,7 @@ from vks.service.upgrade import controller as upgrade
 from vks.verda.compute import Flavor, Keypair, Limits
 from vks.verda.credentials import CloudConfig
 from vks.verda.image import Image
-from vks.verda.network import Network, Subnet
+from vks.verda.network import FixedIP, Network, Port, Subnet
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -67,6 +67,9 @@ class FixedCloud:
 
     async def subnets(self, network_id: str) -> list[Subnet]:
         return [Subnet(id="s1", network_id=network_id, cidr="10.60.1.0/24")]
+
+    async def ports(self, network_id: str) -> list[Port]:
+        return [Port(id="p9", network_id=network_id, fixed_ips=(FixedIP("10.60.1.9", "s1"),))]
 
     async def keypairs(self) -> list[Keypair]:
         return [Keypair(name="key")]

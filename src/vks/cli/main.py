@@ -12,6 +12,7 @@ COMMANDS = {
     "cluster": ("vks.cli.cluster", "Create, list, get, scale, upgrade and delete clusters."),
     "pool": ("vks.cli.pool", "Node pools of a cluster."),
     "node": ("vks.cli.node", "Recreate, cordon, drain and delete single nodes."),
+    "static-ip": ("vks.cli.static_ip", "Reserved addresses of node pools."),
     "kubeconfig": ("vks.cli.kubeconfig", "Credentials for a cluster."),
     "operation": ("vks.cli.operation", "Follow changes to their end."),
     "region": ("vks.cli.region", "Regions and what they offer."),
@@ -38,7 +39,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command = getattr(module, cmd_name.replace("-", "_"))
         if not isinstance(command, click.Command):
             raise TypeError(f"{cmd_name} is not a command")
         return command

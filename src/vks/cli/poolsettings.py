@@ -20,6 +20,7 @@ _HELP = {
     "max-surge": "Nodes above the number while the pool rolls, in each zone.",
     "max-unavailable": "Nodes below it, in each zone.",
     "drain-timeout": "Seconds that evictions may hold up a node's deletion.",
+    "static-ips": "How many addresses to reserve for the nodes, or which: comma-separated.",
     "pre": "File with shell that nodes run before kubeadm.",
     "post": "File with shell that nodes run once they are Ready.",
     "script-timeout": "Seconds for each of the two.",

@@ -24,6 +24,8 @@ NUMBERS = {
 }
 #: Settings whose value is a file with a script.
 SCRIPTS = {"pre": ("userScript", "pre"), "post": ("userScript", "post")}
+#: Settings whose value is a number of addresses, or the addresses with commas between them.
+ADDRESSES = {"static-ips": ("staticIP",)}
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
@@ -49,7 +51,7 @@ def parse_pool(text: str) -> dict[str, Any]:
 
 
 def _add(pool: dict[str, Any], key: str, value: str) -> None:
-    if key in (*WORDS, *NUMBERS, *SCRIPTS):
+    if key in (*WORDS, *NUMBERS, *SCRIPTS, *ADDRESSES):
         setting(pool, key, value)
     elif key == "zones":
         pool["zones"] = [zone for zone in value.split(",") if zone]
@@ -59,7 +61,7 @@ def _add(pool: dict[str, Any], key: str, value: str) -> None:
     elif key == "taint":
         pool["taints"].append(_taint(value))
     else:
-        known = ", ".join([*WORDS, *NUMBERS, *SCRIPTS, "zones", "label", "taint"])
+        known = ", ".join([*WORDS, *NUMBERS, *SCRIPTS, *ADDRESSES, "zones", "label", "taint"])
         raise PoolSpecError(f"{key!r} is unknown: {known} are known")
 
 
@@ -72,10 +74,18 @@ def setting(pool: dict[str, Any], key: str, value: str) -> None:
         found = int(value)
     elif key in SCRIPTS:
         found = _script(key, value)
-    *outer, last = (WORDS | NUMBERS | SCRIPTS)[key]
+    elif key in ADDRESSES:
+        found = _static_ip(value)
+    *outer, last = (WORDS | NUMBERS | SCRIPTS | ADDRESSES)[key]
     for part in outer:
         pool = pool.setdefault(part, {})
     pool[last] = found
+
+
+def _static_ip(value: str) -> dict[str, Any]:
+    if value.isdecimal():
+        return {"count": int(value)}
+    return {"addresses": [address for address in value.split(",") if address]}
 
 
 def _script(key: str, file: str) -> str:

@@ -15,6 +15,7 @@ from vks.resources.operation import Operation
 from vks.resources.project import Project
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
+from vks.resources.verdaport import VerdaPortPool
 from vks.runtime.manager import Manager
 from vks.runtime.store import Store
 
@@ -58,6 +59,7 @@ class Caches:
     deployments: Store[MachineDeployment]
     machines: Store[Machine]
     verda_machines: Store[VerdaMachine]
+    port_pools: Store[VerdaPortPool]
 
     @classmethod
     def of(cls, manager: Manager) -> Caches:
@@ -75,6 +77,7 @@ class Caches:
             deployments=store(MachineDeployment),
             machines=store(Machine),
             verda_machines=store(VerdaMachine),
+            port_pools=store(VerdaPortPool),
         )
 
 

@@ -228,3 +228,103 @@ async def test_a_kubeconfig_is_not_there_before_the_cluster_is(vks: Vks) -> None
     await vks.call("POST", "/clusters", cluster_request())
     answer = await vks.call("POST", "/clusters/demo/kubeconfig")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
+
+
+def static(**more: Any) -> dict[str, Any]:
+    return {"name": "p", "replicas": 2, "flavor": "small", "staticIP": more}
+
+
+ON_A_NETWORK = {"network": {"networkId": "n1"}, "nodePools": []}
+BAD_ADDRESSES = [
+    ({"count": 1}, "staticIP.count", "2 nodes need 2 slots, there are 1"),
+    (
+        {"addresses": ["10.60.1.4", "10.60.2.5"]},
+        "staticIP.addresses.1",
+        "10.60.2.5 is not in subnet s1 (10.60.1.0/24)",
+    ),
+    (
+        {"addresses": ["10.60.1.4", "10.60.1.9"]},
+        "staticIP.addresses.1",
+        "10.60.1.9 is used by port p9",
+    ),
+    (
+        {"addresses": ["10.60.1.4", "10.60.1.4"]},
+        "staticIP.addresses.1",
+        "10.60.1.4 is named twice",
+    ),
+    (
+        {"slots": [{"address": "10.60.1.255"}, {}]},
+        "staticIP.slots.0.address",
+        "10.60.1.255 is not for nodes: network, gateway or broadcast address",
+    ),
+    ({"slots": [{"zone": "osaka-1"}, {}]}, "staticIP.slots.0.zone", "the pool is not in zone"),
+    ({"count": 1000}, "staticIP.count", "subnet 10.60.1.0/24 has 252 free addresses"),
+    ({"addresses": ["10.60.1"]}, "staticIP.addresses.0", "Expected 4 octets"),
+    ({"count": 2, "addresses": ["10.60.1.4"]}, "staticIP", "exactly one of"),
+    ({}, "staticIP", "exactly one of"),
+]
+
+
+@pytest.mark.parametrize(("asked", "field", "message"), BAD_ADDRESSES, ids=lambda v: str(v)[:40])
+async def test_an_address_that_cannot_be_had_is_refused(
+    vks: Vks, asked: dict[str, Any], field: str, message: str
+) -> None:
+    made = await vks.call("POST", "/clusters", cluster_request(**ON_A_NETWORK))
+    assert made.status_code == 202, made.text
+    answer = await vks.call("POST", "/clusters/demo/node-pools", static(**asked))
+    assert answer.status_code == 422, answer.text
+    said = {error["field"]: error["message"] for error in answer.json()["errors"]}
+    assert message in said[field]
+    assert (await vks.client.list(NodePool, vks.namespace)).items == []
+
+
+async def test_a_subnet_of_another_network_is_unknown(vks: Vks) -> None:
+    await vks.call("POST", "/clusters", cluster_request(**ON_A_NETWORK))
+    body = static(subnet="foreign", count=2)
+    answer = await vks.call("POST", "/clusters/demo/node-pools", body)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (404, "staticIP.subnet")
+
+
+async def test_addresses_of_a_network_that_is_not_there_yet_cannot_be_chosen(vks: Vks) -> None:
+    pool = static(addresses=["10.60.1.4", "10.60.1.5"])
+    answer = await vks.call("POST", "/clusters", cluster_request(nodePools=[pool]))
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["errors"]
+    assert error["field"] == "nodePools.0.staticIP.addresses"
+    assert "does not exist yet" in error["message"]
+
+
+async def test_two_pools_of_a_request_cannot_have_one_address(vks: Vks) -> None:
+    pools = [
+        {"name": name, "replicas": 1, "flavor": "small", "staticIP": {"addresses": ["10.60.1.4"]}}
+        for name in ("a", "b")
+    ]
+    body = cluster_request(**{**ON_A_NETWORK, "nodePools": pools})
+    answer = await vks.call("POST", "/clusters", body)
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["errors"]
+    assert (error["field"], error["message"]) == (
+        "nodePools.1.staticIP.addresses.0",
+        "10.60.1.4 is used by pool a",
+    )
+
+
+async def test_more_nodes_than_slots_are_refused(vks: Vks) -> None:
+    await vks.call("POST", "/clusters", cluster_request(**ON_A_NETWORK))
+    await vks.call("POST", "/clusters/demo/node-pools", static(count=2))
+    answer = await vks.call("PATCH", "/clusters/demo/node-pools/p", {"replicas": 3})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"] == [
+        {"field": "replicas", "message": "3 nodes need 3 slots, there are 2"}
+    ]
+    both = {"replicas": 3, "staticIP": {"count": 3}}
+    assert (await vks.call("PATCH", "/clusters/demo/node-pools/p", both)).status_code == 202
+
+
+async def test_static_addresses_cannot_be_had_afterwards(vks: Vks) -> None:
+    await vks.call("POST", "/clusters", cluster_request(**ON_A_NETWORK))
+    plain_pool = {"name": "p", "replicas": 1, "flavor": "small"}
+    await vks.call("POST", "/clusters/demo/node-pools", plain_pool)
+    answer = await vks.call("PATCH", "/clusters/demo/node-pools/p", {"staticIP": {"count": 3}})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "staticIP"

@@ -20,6 +20,14 @@ def test_a_pool_with_everything() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "asked"),
+    [("3", {"count": 3}), ("10.0.0.5,10.0.0.6", {"addresses": ["10.0.0.5", "10.0.0.6"]})],
+)
+def test_static_addresses_are_a_number_or_a_list(text: str, asked: dict[str, object]) -> None:
+    assert parse_pool(f"name=a;count=1;flavor=s;static-ips={text}")["staticIP"] == asked
+
+
+@pytest.mark.parametrize(
     ("text", "named"),
     [
         ("name=a;count=x;flavor=s", "count=x"),

@@ -19,7 +19,16 @@ from vks.service.api.problems import (
     of_kube,
     of_validation,
 )
-from vks.service.api.routes import clusters, details, nodes, operations, pools, regions, upgrades
+from vks.service.api.routes import (
+    clusters,
+    details,
+    nodes,
+    operations,
+    pools,
+    regions,
+    static_ip,
+    upgrades,
+)
 
 _HTTP = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
 
@@ -40,7 +49,7 @@ def create_app(services: Services) -> FastAPI:
     _handle_errors(app)
     _health(app)
     api = APIRouter(prefix="/v1", responses=RESPONSES)
-    for module in (regions, clusters, details, upgrades, pools, nodes, operations):
+    for module in (regions, clusters, details, upgrades, pools, nodes, static_ip, operations):
         api.include_router(module.router)
     app.include_router(api)
     _document_problems(app)

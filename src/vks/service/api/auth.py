@@ -16,7 +16,7 @@ from vks.verda.cloud import Cloud
 from vks.verda.compute import Flavor, Keypair, Limits
 from vks.verda.errors import CloudError, Unauthorized
 from vks.verda.image import Image
-from vks.verda.network import Network, Subnet
+from vks.verda.network import Network, Port, Subnet
 
 #: Seconds for which a validated token is believed: a revoked one works no longer than that.
 TRUSTED = 30.0
@@ -31,6 +31,7 @@ class CallerCloud(Protocol):
     async def images(self) -> list[Image]: ...
     async def networks(self) -> list[Network]: ...
     async def subnets(self, network_id: str) -> list[Subnet]: ...
+    async def ports(self, network_id: str) -> list[Port]: ...
     async def keypairs(self) -> list[Keypair]: ...
     async def limits(self) -> Limits: ...
     async def load_balancers(self) -> dict[str, int]:
@@ -55,6 +56,9 @@ class VerdaCallerCloud:
 
     async def subnets(self, network_id: str) -> list[Subnet]:
         return await self._cloud.network.subnets(network_id)
+
+    async def ports(self, network_id: str) -> list[Port]:
+        return await self._cloud.network.ports(network_id=network_id)
 
     async def keypairs(self) -> list[Keypair]:
         return await self._cloud.compute.keypairs()

@@ -17,6 +17,7 @@ from vks.service.api.shapes import (
     Reference,
     Zones,
 )
+from vks.service.api.static_ip_models import StaticIP, StaticIPSummary
 
 Script = Annotated[str, Field(max_length=MAX_SCRIPT)]
 ScriptSeconds = Annotated[int, Field(ge=1, le=3600)]
@@ -73,6 +74,7 @@ class NodePoolCreate(Model):
     max_surge: Count = 1
     max_unavailable: Count = 0
     drain_timeout_seconds: DrainSeconds = 600
+    static_ip: StaticIP | None = Field(default=None, alias="staticIP")
 
 
 class NodePoolPatch(Model):
@@ -92,6 +94,7 @@ class NodePoolPatch(Model):
     max_surge: Count | None = None
     max_unavailable: Count | None = None
     drain_timeout_seconds: DrainSeconds | None = None
+    static_ip: StaticIP | None = Field(default=None, alias="staticIP")
 
 
 class ZoneStatus(Model):
@@ -128,6 +131,7 @@ class NodePoolView(Model):
     max_surge: int
     max_unavailable: int
     drain_timeout_seconds: int
+    static_ip: StaticIPSummary | None = Field(alias="staticIP")
     created_at: str | None
     deleted_at: str | None
     status: NodePoolStatus

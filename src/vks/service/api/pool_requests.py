@@ -46,11 +46,12 @@ def initial_size(request: models.NodePoolCreate) -> int:
 
 
 def patched(pool: NodePool, request: models.NodePoolPatch) -> NodePoolSpec:
-    """What the pool's spec becomes. A pool that is no longer autoscaled keeps its size."""
+    """What the pool's spec becomes, but for its static addresses, which depend on who uses them.
+    A pool that is no longer autoscaled keeps its size."""
     spec = pool.spec
     given = {
         name: value
-        for name in request.model_fields_set
+        for name in request.model_fields_set - {"static_ip"}
         if (value := getattr(request, name)) is not None or name in _REMOVABLE
     }
     if "labels" in given:

@@ -6,6 +6,7 @@ from vks.kube.objects import json_name
 from vks.resources import nodepool, verdamachine
 from vks.service.api import pool_models as models
 from vks.service.api.conditions import condition_views
+from vks.service.api.static_ip_models import StaticIPSummary
 from vks.service.nodepool.plan import PoolPlan
 
 
@@ -28,6 +29,7 @@ def pool_view(pool: nodepool.NodePool) -> models.NodePoolView:
         max_surge=spec.max_surge,
         max_unavailable=spec.max_unavailable,
         drain_timeout_seconds=spec.drain_timeout_seconds,
+        staticIP=_static_ip(spec.static_ip),
         created_at=pool.metadata.creation_timestamp,
         deleted_at=pool.metadata.deletion_timestamp,
         status=models.NodePoolStatus(
@@ -98,6 +100,12 @@ def _user_script(script: nodepool.UserScriptSpec | None) -> models.UserScript | 
         timeout_seconds=script.timeout_seconds,
         on_failure=script.on_failure,
     )
+
+
+def _static_ip(static: nodepool.StaticIPSpec | None) -> StaticIPSummary | None:
+    if static is None:
+        return None
+    return StaticIPSummary(subnet=static.subnet_id, count=len(static.slots))
 
 
 def _autoscaling(scaling: nodepool.AutoscalingSpec | None) -> models.Autoscaling | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from vks.resources.nodepool import NodePool, NodePoolSpec
@@ -77,8 +77,17 @@ async def read_offer(cloud: CallerCloud, zones: tuple[str, ...]) -> Offer:
     )
 
 
-def check_cluster(request: ClusterCreate, offer: Offer, limits: RequestLimits) -> None:
-    """Raises Problem."""
+Check = Callable[[Findings], None]
+
+
+def nothing_more(_: Findings) -> None:
+    """No check beside the usual ones."""
+
+
+def check_cluster(
+    request: ClusterCreate, offer: Offer, limits: RequestLimits, more: Check = nothing_more
+) -> None:
+    """Raises Problem. `more` is checked before the findings are settled."""
     found = Findings()
     plane = request.control_plane
     if request.version not in offer.versions:
@@ -108,23 +117,30 @@ def check_cluster(request: ClusterCreate, offer: Offer, limits: RequestLimits) -
         1,
         found,
     )
+    more(found)
     found.settle()
 
 
-def check_pool(request: NodePoolCreate, offer: Offer, limits: RequestLimits) -> None:
-    """Raises Problem."""
+def check_pool(
+    request: NodePoolCreate, offer: Offer, limits: RequestLimits, more: Check = nothing_more
+) -> None:
+    """Raises Problem. `more` is checked before the findings are settled."""
     found = Findings()
     _check_pool("", request, offer, limits, found)
     _check_quota([(request.flavor, initial_size(request))], offer, found)
+    more(found)
     found.settle()
 
 
 def check_change(
-    before: NodePool, after: NodePoolSpec, offer: Offer, limits: RequestLimits
+    before: NodePool,
+    after: NodePoolSpec,
+    offer: Offer,
+    limits: RequestLimits,
+    found: Findings,
 ) -> None:
     """Whether a pool may become `after`; what does not change is not held against the region's
-    offer, which may have lost it meanwhile. Raises Problem."""
-    found = Findings()
+    offer, which may have lost it meanwhile. `found` may hold findings. Raises Problem."""
     if after.flavor != before.spec.flavor:
         check_flavor("flavor", after.flavor, offer, found)
     if after.image != before.spec.image:

@@ -9,9 +9,9 @@ from vks.resources.clusterapi import Machine
 from vks.resources.contract import READY
 from vks.resources.verdamachine import VerdaMachine
 
-#: What the provider says of a machine that waits for room: no host, or no quota. It tries again
-#: by itself.
-NO_ROOM = ("NoRoomInZone", "QuotaExceeded")
+#: What the provider says of a machine that waits for room: no host, no quota, no address or one
+#: that somebody else holds. It tries again by itself.
+NO_ROOM = ("NoRoomInZone", "QuotaExceeded", "NoFreeSlot", "PortInUse")
 
 
 def shortage(machines: Iterable[Machine], servers: Iterable[VerdaMachine]) -> str:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import msgspec
 
 from vks.kube.apply import Applier
 from vks.kube.errors import NotFound
 from vks.kube.finalizers import add_finalizer, remove_finalizer
-from vks.kube.objects import Key, find_condition
+from vks.kube.objects import Key, KubeObject, find_condition
 from vks.resources.clusterapi import Cluster, Machine, MachineDeployment
 from vks.resources.contract import READY
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool, nodepool_name
 from vks.resources.verdamachine import VerdaMachine
+from vks.resources.verdaport import VerdaPortPool
 from vks.runtime.controller import Controller
 from vks.runtime.informer import Change
 from vks.runtime.manager import Manager
 from vks.runtime.result import DONE, Result
+from vks.runtime.store import Store
 from vks.runtime.watches import Watch
 from vks.service.applying import ManifestApplier
 from vks.service.caches import Caches, cluster_keys, cluster_of, of_cluster
@@ -27,8 +30,10 @@ from vks.service.nodepool.capacity import shortage
 from vks.service.nodepool.leaving import mark, spread
 from vks.service.nodepool.nodes import NodeDresser
 from vks.service.nodepool.replicas import ReplicasHandover
-from vks.service.nodepool.status import status_of
+from vks.service.nodepool.status import reserving_of, status_of
+from vks.service.nodepool.turns import in_turn
 from vks.service.nodepool.zones import bounds_of
+from vks.service.provisioners.capi.rolling import outdated
 from vks.service.provisioners.capi.workers import pool_manifests
 from vks.service.upgrade.decide import pauses_pool
 from vks.service.workload import Workloads
@@ -45,6 +50,10 @@ class NodePoolReconciler:
         self._clock = manager.clock
         self._caches = caches
         self._manifests = ManifestApplier(manager.client, NAME)
+        self._stores: dict[type[KubeObject], Store[Any]] = {
+            MachineDeployment: caches.deployments,
+            VerdaPortPool: caches.port_pools,
+        }
         self._status = Applier(manager.client, NAME)
         self._workloads = Workloads(manager.client)
         self._nodes = NodeDresser(NAME)
@@ -75,15 +84,17 @@ class NodePoolReconciler:
         await mark(self._client, pool, machines, NAME)
         desired = spread(pool, _current(deployments), machines)
         said = await self._said(pool, deployments, desired)
+        manifests = pool_manifests(cluster, pool, said, paused=pauses_pool(cluster, pool))
+        changed = outdated(manifests, deployments)
         generations: dict[Key, int] = {}
-        for manifest in pool_manifests(cluster, pool, said, paused=pauses_pool(cluster, pool)):
-            store = self._caches.deployments if manifest.model is MachineDeployment else None
+        for manifest in in_turn(pool.spec, desired, manifests, deployments, changed):
+            store = self._stores.get(manifest.model)
             generation = await self._manifests.apply(manifest, store)
-            if store is not None:
+            if manifest.model is MachineDeployment:
                 generations[manifest.key] = generation
         await self._remove_empty(pool, deployments)
         deployments = [_as_applied(d, generations) for d in deployments]
-        await self._report(pool, deployments, desired, "")
+        await self._report(pool, deployments, desired, "", changed)
         await self._dress(pool, owner)
         return DONE
 
@@ -162,13 +173,21 @@ class NodePoolReconciler:
         await self._report(pool, deployments, {}, "")
         for deployment in deployments:
             await self._remove(deployment)
-        if deployments or self._machines(pool):
+        if deployments or self._machines(pool) or await self._reserves_ports(pool):
             return DONE
         try:
             await remove_finalizer(self._client, pool, FINALIZER)
         except NotFound:
             return DONE
         return DONE
+
+    async def _reserves_ports(self, pool: NodePool) -> bool:
+        """Whether there are ports of the pool; asks for their end, now that nothing uses them."""
+        ports = self._caches.port_pools.get(pool.key)
+        if ports is not None and not ports.deleting:
+            meta = ports.metadata
+            await self._client.delete(VerdaPortPool, meta.name, meta.namespace, uid=meta.uid)
+        return ports is not None
 
     async def _remove(self, deployment: MachineDeployment) -> None:
         if not deployment.deleting:
@@ -181,12 +200,22 @@ class NodePoolReconciler:
         deployments: list[MachineDeployment],
         desired: Mapping[str, int],
         waits_for: str,
+        changed: Collection[str] = (),
     ) -> None:
         owner = Key(pool.metadata.namespace, pool.spec.cluster_name)
         short = shortage(self._machines(pool), of_cluster(self._caches.verda_machines, owner))
         body = {
             "metadata": {"name": pool.metadata.name, "namespace": pool.metadata.namespace},
-            "status": status_of(pool, deployments, desired, waits_for, short, self._clock.now()),
+            "status": status_of(
+                pool,
+                deployments,
+                desired,
+                waits_for,
+                short,
+                self._clock.now(),
+                changed,
+                reserving_of(pool, self._caches.port_pools.get(pool.key)),
+            ),
         }
         await self._status.apply(NodePool, body, observed=pool, subresource="status")
 
@@ -224,6 +253,12 @@ def _room_changes(change: Change[VerdaMachine]) -> bool:
     )
 
 
+def _ports_change(change: Change[VerdaPortPool]) -> bool:
+    """Addresses are reserved, or the ports came or went."""
+    old, new = change.old, change.new
+    return old is None or new is None or old.status.conditions != new.status.conditions
+
+
 def setup(manager: Manager, caches: Caches) -> Controller:
     reconciler = NodePoolReconciler(manager, caches)
 
@@ -250,6 +285,7 @@ def setup(manager: Manager, caches: Caches) -> Controller:
             Watch(MachineDeployment, pool_of),
             Watch(Machine, pool_of, predicate=_node_changes),
             Watch(VerdaMachine, pool_of, predicate=_room_changes),
+            Watch(VerdaPortPool, lambda ports: [ports.key], predicate=_ports_change),
         ],
     )
     manager.add(controller)

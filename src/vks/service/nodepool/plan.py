@@ -28,6 +28,7 @@ _NOT_ROLLING = (
     "max_surge",
     "max_unavailable",
     "drain_timeout_seconds",
+    "static_ip",
 )
 
 

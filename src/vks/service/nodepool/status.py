@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from vks.kube.conditions import conditions_body, set_condition
+from vks.kube.objects import find_condition
 from vks.resources.clusterapi import MachineDeployment
 from vks.resources.contract import READY
 from vks.resources.nodepool import NodePool
+from vks.resources.verdaport import VerdaPortPool
 
 #: False while a zone has no room for a machine, with the zones and the cloud's reason.
 CAPACITY_AVAILABLE = "CapacityAvailable"
+RESERVING = "ReservingAddresses"
 
 
 def status_of(
@@ -22,9 +25,12 @@ def status_of(
     waits_for: str,
     short: str,
     now: datetime,
+    changed: Collection[str] = (),
+    reserving: str = "",
 ) -> dict[str, Any]:
     """The status body. `waits_for` is why nothing happens yet, empty when something does;
-    `short` is which zones have no room, empty when all have."""
+    `short` is which zones have no room, empty when all have; `changed` are the zones that are yet
+    to roll, `reserving` is which static address is not reserved yet."""
     by_zone: dict[str, MachineDeployment] = {
         deployment.spec.template.spec.failure_domain: deployment for deployment in deployments
     }
@@ -39,7 +45,8 @@ def status_of(
     ]
     replicas = sum(zone["replicas"] for zone in zones)
     ready_replicas = sum(zone["readyReplicas"] for zone in zones)
-    settled = not waits_for and all(
+    waiting = waits_for or changed or reserving
+    settled = not waiting and all(
         zone in by_zone and _settled(by_zone[zone], count) for zone, count in desired.items()
     )
     counted = f"{ready_replicas}/{sum(desired.values())} ready"
@@ -49,6 +56,8 @@ def status_of(
         phase, condition = "Pending", (False, "Waiting", waits_for)
     elif settled:
         phase, condition = "Running", (True, "AllNodesReady", counted)
+    elif reserving:
+        phase, condition = "Scaling", (False, RESERVING, reserving)
     elif short:
         phase, condition = "Scaling", (False, "NoRoomInZone", f"{counted}; {short}")
     else:
@@ -67,6 +76,16 @@ def status_of(
         "zones": zones,
         "conditions": conditions_body(conditions),
     }
+
+
+def reserving_of(pool: NodePool, ports: VerdaPortPool | None) -> str:
+    """Which of the pool's addresses is not reserved and why, empty when all are."""
+    if pool.spec.static_ip is None or pool.deleting:
+        return ""
+    ready = find_condition(ports.status.conditions, READY) if ports is not None else None
+    if ready is None or ports is None or ready.observed_generation < ports.metadata.generation:
+        return "the addresses are being reserved"
+    return "" if ready.status == "True" else ready.message
 
 
 def _settled(deployment: MachineDeployment, wanted: int) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from vks.resources.nodepool import NodePoolSpec
+from vks.resources.verdaport import SlotSpec
 
 
 class Bounds(NamedTuple):
@@ -33,6 +35,8 @@ def bounds_of(spec: NodePoolSpec) -> dict[str, Bounds]:
 def wanted(spec: NodePoolSpec, current: Mapping[str, int]) -> dict[str, int]:
     """Replicas per zone. What the autoscaler chose within its bounds stays."""
     bounds = bounds_of(spec)
+    if not bounds and spec.static_ip is not None:
+        return place(spec.replicas, spec.zones, current, spec.static_ip.slots)
     if not bounds:
         return distribute(spec.replicas, spec.zones, current)
     start = distribute(spec.replicas, spec.zones, {})
@@ -55,3 +59,32 @@ def distribute(replicas: int, zones: Sequence[str], current: Mapping[str, int]) 
     one_more = {zones[index] for index in fullest[:rest]}
     wanted = {zone: base + (zone in one_more) for zone in zones}
     return wanted | {zone: 0 for zone in current if zone not in wanted}
+
+
+def place(
+    replicas: int, zones: Sequence[str], current: Mapping[str, int], slots: Iterable[SlotSpec]
+) -> dict[str, int]:
+    """Replicas per zone, as even as the slots that are pinned to zones allow.
+
+    What fits nowhere is spread as if there were no pins; its machines say what they wait for.
+    """
+    even = distribute(replicas, zones, current)
+    pinned, shared = supply(slots)
+    if shared >= sum(max(0, count - pinned[zone]) for zone, count in even.items()):
+        return even
+    wanted = {zone: 0 for zone in zones}
+    for _ in range(replicas):
+        roomy = [zone for zone in zones if shared > 0 or wanted[zone] < pinned[zone]]
+        chosen = min(
+            roomy or zones, key=lambda zone: (wanted[zone], current.get(zone, 0) <= wanted[zone])
+        )
+        shared -= wanted[chosen] >= pinned[chosen]
+        wanted[chosen] += 1
+    return wanted | {zone: 0 for zone in current if zone not in wanted}
+
+
+def supply(slots: Iterable[SlotSpec]) -> tuple[Counter[str], int]:
+    """How many slots each zone has for itself, and how many all of them share."""
+    listed = list(slots)
+    pinned = Counter(slot.zone for slot in listed if slot.zone is not None)
+    return pinned, sum(slot.zone is None for slot in listed)

@@ -17,6 +17,7 @@ from vks.resources.operation import Operation, OperationError, OperationStep
 from vks.resources.verdamachine import VerdaMachine
 from vks.service.managedcluster.observe import Observed
 from vks.service.managedcluster.status import ADD_ONS_READY
+from vks.service.nodepool.status import RESERVING
 from vks.service.operation.step import Progress, Step, machines_wait, says
 from vks.service.operation.upgrade import upgrade_error, upgrade_steps
 
@@ -155,9 +156,20 @@ def _workers(seen: Observed, pools: Iterable[NodePool]) -> Step:
     ready = sum(min(pool.status.ready_replicas, pool.size) for pool in chosen)
     if not pending and all(_pool_settled(pool) for pool in chosen):
         return Step("Workers", max(total, 1), max(total, 1), f"{ready}/{total} ready")
-    waits = machines_wait(seen, [m for m in seen.machines if not m.is_control_plane])
+    waits = _addresses_wait(chosen) or machines_wait(
+        seen, [m for m in seen.machines if not m.is_control_plane]
+    )
     message = "; ".join(text for text in (f"{ready}/{total} ready", waits) if text)
     return Step("Workers", min(ready, max(total, 1) - 1), max(total, 1), message)
+
+
+def _addresses_wait(pools: Iterable[NodePool]) -> str:
+    """The first pool with a static address that is not reserved, and why."""
+    for pool in pools:
+        ready = find_condition(pool.status.conditions, READY)
+        if ready is not None and ready.reason == RESERVING:
+            return f"{pool.spec.pool_name}: {says(ready)}"
+    return ""
 
 
 def _pool_settled(pool: NodePool) -> bool:

@@ -33,6 +33,14 @@ from vks.service.api.pool_requests import pool_spec
 from vks.service.api.problems import FieldProblem, Problem, invalid
 from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, list_page, patch_spec
 from vks.service.api.requests import cluster_spec, pool_image
+from vks.service.api.staticip import (
+    NO_ADDRESSES,
+    Addresses,
+    check_new_pools,
+    read_addresses,
+    reserve_of_others,
+    with_addresses,
+)
 from vks.service.api.validation import check_cluster, check_growth, read_offer
 from vks.service.api.views import cluster_view, operation_view
 from vks.service.api.watching import stream
@@ -81,10 +89,17 @@ async def create_cluster(
     if (known_operation := await recorded(change, region, namespace)) is not None:
         return accepted(response, scope, region, known_operation)
     offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
-    check_cluster(body, offer, scope.config.limits)
-    pools = [
-        plain(pool_spec(body.name, pool, pool_image(pool, body.version, offer), offer.zones))
+    addresses = await _addresses(scope, region, namespace, body)
+    named = [(f"nodePools.{index}.", pool) for index, pool in enumerate(body.node_pools)]
+    more = check_new_pools(named, offer.zones, addresses)
+    check_cluster(body, offer, scope.config.limits, more)
+    specs = [
+        pool_spec(body.name, pool, pool_image(pool, body.version, offer), offer.zones)
         for pool in body.node_pools
+    ]
+    pools = [
+        plain(with_addresses(spec, pool.static_ip, addresses))
+        for spec, pool in zip(specs, body.node_pools, strict=True)
     ]
     manifest = {
         "metadata": {
@@ -110,6 +125,17 @@ async def create_cluster(
             ) from None
     operation = await record(change, region, namespace, "CreateCluster", body.name, cluster)
     return accepted(response, scope, region, operation)
+
+
+async def _addresses(
+    scope: Scope, region: Region, namespace: str, body: models.ClusterCreate
+) -> Addresses:
+    """Looked at only when a pool wants some."""
+    network = body.network.network_id
+    if network is None or all(pool.static_ip is None for pool in body.node_pools):
+        return NO_ADDRESSES
+    addresses = await read_addresses(scope.caller.clouds[region.name], network)
+    return await reserve_of_others(region, namespace, network, body.name, addresses)
 
 
 @router.get(

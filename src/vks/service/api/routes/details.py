@@ -17,6 +17,7 @@ from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
+from vks.resources.verdaport import VerdaPort
 from vks.service.api import models
 from vks.service.api.context import Name, ScopeIn
 from vks.service.api.kubeconfig import issue, user_of
@@ -99,6 +100,12 @@ async def list_associated_resources(
     selector = f"cluster.x-k8s.io/cluster-name={cluster}"
     machines = await region.client.list(VerdaMachine, namespace, label_selector=selector)
     items = [item for machine in machines.items for item in _of_machine(machine)]
+    ports = await region.client.list(VerdaPort, namespace, label_selector=selector)
+    items += [
+        _item("port", port.status.port_id, port.metadata.name, False)
+        for port in ports.items
+        if port.status.port_id
+    ]
     try:
         items += _of_infrastructure(await region.client.get(VerdaCluster, cluster, namespace))
     except NotFound:
@@ -112,7 +119,8 @@ async def list_associated_resources(
 def _of_machine(machine: VerdaMachine) -> list[models.AssociatedResource]:
     adopted = machine.spec.adopt_server_id and machine.spec.adopted_server_policy == "Retain"
     status = machine.status
-    found = [("server", status.server_id, bool(adopted)), ("port", status.port_id, bool(adopted))]
+    own_port = status.port_id if machine.spec.port_pool_ref is None else None
+    found = [("server", status.server_id, bool(adopted)), ("port", own_port, bool(adopted))]
     return [_item(type_, id_, machine.metadata.name, kept) for type_, id_, kept in found if id_]
 
 

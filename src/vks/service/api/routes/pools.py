@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -27,6 +28,7 @@ from vks.service.api.context import (
     check_match,
     etag,
 )
+from vks.service.api.findings import Findings
 from vks.service.api.operations import Change, record, recorded
 from vks.service.api.pool_models import (
     NodePoolCreate,
@@ -39,7 +41,19 @@ from vks.service.api.pool_views import plan_view, pool_view
 from vks.service.api.problems import FieldProblem, Problem, invalid
 from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, list_page, patch_spec
 from vks.service.api.requests import pool_image, with_image_id
+from vks.service.api.resizing import check_resize
 from vks.service.api.routes.clusters import accepted, refuse_deleting
+from vks.service.api.staticip import (
+    NO_ADDRESSES,
+    Addresses,
+    check_enough,
+    check_new_pools,
+    network_of,
+    read_addresses,
+    reserve_of_others,
+    slots_of,
+    with_addresses,
+)
 from vks.service.api.validation import check_change, check_pool, read_offer
 from vks.service.api.views import node_view
 from vks.service.applying import plain
@@ -74,7 +88,9 @@ async def create_node_pool(
         return accepted(response, scope, region, known)
     refuse_deleting(owner)
     offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
-    check_pool(body, offer, scope.config.limits)
+    addresses = await _addresses(scope, region, owner) if body.static_ip else NO_ADDRESSES
+    more = check_new_pools([("", body)], offer.zones, addresses)
+    check_pool(body, offer, scope.config.limits, more)
     image = pool_image(body, owner.spec.version, offer)
     manifest = {
         "metadata": {
@@ -84,7 +100,9 @@ async def create_node_pool(
             "annotations": {"vks.verda/request": change.mark},
             "ownerReferences": [owner_reference(owner)],
         },
-        "spec": plain(pool_spec(cluster, body, image, offer.zones)),
+        "spec": plain(
+            with_addresses(pool_spec(cluster, body, image, offer.zones), body.static_ip, addresses)
+        ),
     }
     try:
         pool = await region.client.create(NodePool, manifest, field_manager=FIELD_MANAGER)
@@ -98,6 +116,13 @@ async def create_node_pool(
             ) from None
     operation = await record(change, region, namespace, "CreateNodePool", cluster, pool)
     return accepted(response, scope, region, operation)
+
+
+async def _addresses(scope: Scope, region: Region, owner: ManagedCluster) -> Addresses:
+    meta = owner.metadata
+    network = await network_of(region, owner)
+    addresses = await read_addresses(scope.caller.clouds[region.name], network)
+    return await reserve_of_others(region, meta.namespace, network, meta.name, addresses)
 
 
 @router.get("/node-pools", operation_id="listNodePools")
@@ -163,12 +188,42 @@ async def update_node_pool(
         )
     offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
     after = with_image_id(after, offer)
-    check_change(found, after, offer, scope.config.limits)
+    wrong = Findings()
+    after = await _resized(scope, region, owner, found, body, after, wrong)
+    check_change(found, after, offer, scope.config.limits, wrong)
     if dry_run:
         return JSONResponse(await _plan(region, owner, found, after))
     changed = await patch_spec(region.client, found, merge_patch(found.spec, after))
     operation = await record(change, region, namespace, "UpdateNodePool", cluster, changed)
     return accepted(response, scope, region, operation)
+
+
+async def _resized(
+    scope: Scope,
+    region: Region,
+    owner: ManagedCluster,
+    pool: NodePool,
+    body: NodePoolPatch,
+    after: NodePoolSpec,
+    found: Findings,
+) -> NodePoolSpec:
+    """`after` with the static addresses that are asked for; every node must find one."""
+    static, most = pool.spec.static_ip, after.replicas
+    if after.autoscaling is not None:
+        most = after.autoscaling.max
+    if static is None:
+        if body.static_ip is not None:
+            found.bad("staticIP", "the pool was made without static addresses: make another one")
+        return after
+    if body.static_ip is None:
+        field = "replicas" if after.autoscaling is None else "autoscaling.max"
+        check_enough(field, static.slots, most, found)
+        return after
+    ports = await slots_of(region, pool.metadata.namespace, pool.metadata.name)
+    addresses = await _addresses(scope, region, owner)
+    slots = check_resize(body.static_ip, static, ports, addresses, after.zones, most, found)
+    resized = msgspec.structs.replace(static, slots=tuple(slots))
+    return msgspec.structs.replace(after, static_ip=resized)
 
 
 async def _plan(

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from vks.resources.clusterapi import KubeadmConfigTemplate, MachineDeployment
 from vks.resources.contract import DEPLOYMENT_NAME_LABEL
 from vks.resources.managedcluster import ManagedCluster
-from vks.resources.nodepool import NodePool
+from vks.resources.nodepool import NodePool, StaticIPSpec
 from vks.resources.verdamachine import DEFAULT_NODE_STARTUP_TIMEOUT, VerdaMachineTemplate
+from vks.resources.verdaport import VerdaPortPool
+from vks.service.applying import plain
 from vks.service.names import POOL_LABEL, machine_deployment_name
 from vks.service.provisioners.capi.autoscaling import autoscaler_annotations
 from vks.service.provisioners.capi.bootstrap import worker_config, worker_meaning
@@ -22,6 +24,7 @@ from vks.service.provisioners.capi.manifest import (
     reference,
     template,
 )
+from vks.service.provisioners.capi.rolling import Rolling, rolling
 
 #: Workers wait for the control plane through their bootstrap data, by watches. The check that
 #: is left out asks the same question every 15 s before it makes the machines at all.
@@ -36,13 +39,27 @@ def pool_manifests(
     paused: bool = False,
 ) -> list[Manifest]:
     """Templates first, then the MachineDeployments; `replicas` is how many per zone, None where
-    the autoscaler says it. `paused`: no further machine is replaced."""
+    the autoscaler says it. `paused`: no further machine is replaced.
+
+    A pool with static addresses has a port pool of its own name.
+    """
     machines, configs = pool_templates(cluster, pool)
+    rollings = rolling(pool.spec, replicas)
     deployments = [
-        _machine_deployment(cluster, pool, zone, count, machines, configs, paused=paused)
+        _machine_deployment(
+            cluster, pool, zone, count, machines, configs, rollings[zone], paused=paused
+        )
         for zone, count in replicas.items()
     ]
-    return [machines, configs, pool_health(cluster, pool), *deployments]
+    static = pool.spec.static_ip
+    ports = [] if static is None else [_port_pool(cluster, pool, static)]
+    return [*ports, machines, configs, pool_health(cluster, pool), *deployments]
+
+
+def _port_pool(cluster: ManagedCluster, pool: NodePool, static: StaticIPSpec) -> Manifest:
+    meta = metadata(cluster, pool.metadata.name, {POOL_LABEL: pool.spec.pool_name})
+    spec = {"clusterName": cluster.metadata.name, **plain(static)}
+    return Manifest(VerdaPortPool, owned({"metadata": meta, "spec": spec}, pool))
 
 
 def pool_templates(cluster: ManagedCluster, pool: NodePool) -> tuple[Manifest, Manifest]:
@@ -67,6 +84,8 @@ def pool_templates(cluster: ManagedCluster, pool: NodePool) -> tuple[Manifest, M
 def _server_spec(cluster: ManagedCluster, pool: NodePool) -> Body:
     key_name = pool.spec.key_name or cluster.spec.key_name
     spec = verda_machine_spec(pool.spec.flavor, pool.spec.image, key_name)
+    if pool.spec.static_ip is not None:
+        spec["portPoolRef"] = {"name": pool.metadata.name}
     script = pool.spec.user_script
     if script is not None and script.pre:
         # The node joins only when `pre` has ended.
@@ -83,6 +102,7 @@ def _machine_deployment(
     replicas: int | None,
     machines: Manifest,
     configs: Manifest,
+    rolling: Rolling,
     *,
     paused: bool,
 ) -> Manifest:
@@ -99,8 +119,8 @@ def _machine_deployment(
             "strategy": {
                 "type": "RollingUpdate",
                 "rollingUpdate": {
-                    "maxSurge": pool.spec.max_surge,
-                    "maxUnavailable": pool.spec.max_unavailable,
+                    "maxSurge": rolling.surge,
+                    "maxUnavailable": rolling.unavailable,
                 },
             }
         },

@@ -67,7 +67,8 @@ for command in (upgrades, upgrade):
     "pools",
     multiple=True,
     callback=_pools,
-    help='"name=default;count=3;flavor=small;zones=a,b;label=k:v;taint=k:v:effect"; repeatable.',
+    help='"name=default;count=3;flavor=small;zones=a,b;label=k:v;taint=k:v:effect"; repeatable. '
+    "Also the options of `vks pool create`: image=, key=, min=, max=, pre=FILE, post=FILE, …",
 )
 @click.option("--network", help="Id of a network; default a network of the cluster's own.")
 @click.option("--cni", type=click.Choice(["default", "none"]), default="default")

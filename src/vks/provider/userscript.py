@@ -13,11 +13,8 @@ import msgspec
 
 from vks.kube.times import rfc3339
 from vks.resources.core import Node
-from vks.resources.verdamachine import ScriptResult, UserScriptStatus
+from vks.resources.verdamachine import USER_SCRIPT, ScriptResult, UserScriptStatus
 
-ANNOTATION = "vks.verda/user-script"
-#: Key of the taint on nodes whose script has yet to succeed.
-USER_SCRIPT_PENDING = "vks.verda/user-script"
 CONDITION = "UserScriptSucceeded"
 USER_SCRIPT_FAILED = "UserScriptFailed"
 
@@ -27,7 +24,7 @@ _MAX_MESSAGE = 1024
 
 def read_report(node: Node) -> UserScriptStatus | None:
     """The node's report; None when there is none, or none that can be read."""
-    text = node.metadata.annotations.get(ANNOTATION, "")
+    text = node.metadata.annotations.get(USER_SCRIPT, "")
     if not text or len(text) > _MAX_REPORT:
         return None
     try:

@@ -17,6 +17,9 @@ from vks.resources.fields import (
 )
 from vks.resources.validation import fixed, immutable, write_once
 
+#: The annotation of a Node in which it reports on its user script, and the key of the taint on a
+#: node whose script has yet to succeed.
+USER_SCRIPT = "vks.verda/user-script"
 #: Seconds from "server requested" until its Node must have appeared.
 DEFAULT_NODE_STARTUP_TIMEOUT = 600
 

@@ -15,11 +15,16 @@ from tests.unit.provider.test_decide import observation, server
 from vks.kube.conditions import ConditionSet
 from vks.kube.objects import ObjectMeta, find_condition
 from vks.provider.conditions import MACHINE_CONDITIONS
-from vks.provider.userscript import ANNOTATION, node_condition, read_report, summary
+from vks.provider.userscript import node_condition, read_report, summary
 from vks.provider.verdamachine.observation import Done
 from vks.provider.verdamachine.status import new_status, set_conditions, status_body
 from vks.resources.core import CoreCondition, Node, NodeStatus
-from vks.resources.verdamachine import ScriptResult, UserScriptStatus, VerdaMachineStatus
+from vks.resources.verdamachine import (
+    USER_SCRIPT,
+    ScriptResult,
+    UserScriptStatus,
+    VerdaMachineStatus,
+)
 
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 GOOD = ScriptResult(outcome="Succeeded", duration_ms=2100)
@@ -29,7 +34,7 @@ BAD = ScriptResult(outcome="Failed", exit_code=3, duration_ms=400, lines="no suc
 def node(report: Any, *conditions: CoreCondition) -> Node:
     text = report if isinstance(report, str) else json.dumps(report)
     return Node(
-        metadata=ObjectMeta(name="n", annotations={ANNOTATION: text}),
+        metadata=ObjectMeta(name="n", annotations={USER_SCRIPT: text}),
         status=NodeStatus(conditions=conditions),
     )
 

@@ -18,7 +18,6 @@ from vks.provider.cloudcontroller.node import (
 )
 from vks.provider.conditions import NODE_HEALTHY
 from vks.provider.userscript import (
-    USER_SCRIPT_PENDING,
     node_condition,
     read_report,
     report_body,
@@ -26,7 +25,7 @@ from vks.provider.userscript import (
 from vks.provider.verdamachine.reconciler import Stores
 from vks.resources.contract import CLUSTER_NAME_LABEL, CONTROL_PLANE_LABEL
 from vks.resources.core import Node, Pod
-from vks.resources.verdamachine import UserScriptStatus, VerdaMachine
+from vks.resources.verdamachine import USER_SCRIPT, UserScriptStatus, VerdaMachine
 from vks.runtime.clock import Clock
 from vks.runtime.clusters import ClusterSet, RemoteCluster
 from vks.runtime.result import DONE, Result, Waiting
@@ -97,7 +96,7 @@ class NodeReconciler:
         if patch is not None:
             await remote.client.merge_patch(Node, name, "", patch, subresource="status")
         done = report is not None and report.complete and not report.failed
-        taints = frozenset({UNINITIALIZED, USER_SCRIPT_PENDING} if done else {UNINITIALIZED})
+        taints = frozenset({UNINITIALIZED, USER_SCRIPT} if done else {UNINITIALIZED})
         ops = node_patch(node, labels_of(node.spec.provider_id, instance_type), taints)
         if ops:
             await remote.client.json_patch(Node, name, "", ops)

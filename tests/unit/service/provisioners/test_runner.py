@@ -6,6 +6,7 @@ What needs one (systemd, mounts, the kubelet's credential) is shown on real serv
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from vks.resources.verdamachine import USER_SCRIPT
 from vks.service.provisioners.capi.userscript import runner
 
 TOKEN = "abcdef.0123456789abcdef"
@@ -42,7 +44,7 @@ def secrets(node: Path) -> list[Path]:
 
 
 def script(node: Path, phase: str, on_failure: str = "Ignore") -> None:
-    (node / "user-script" / phase).write_text("true\n")
+    (node / "user-script" / f"{phase}.gz").write_bytes(gzip.compress(b"true\n"))
     settings = {"timeoutSeconds": 5, "onFailure": on_failure}
     (node / "user-script" / "settings.json").write_text(json.dumps(settings))
 
@@ -78,6 +80,17 @@ def test_a_script_runs_once_whatever_kills_the_runner(
         runner.run_once("pre")
     monkeypatch.setattr(runner, "_run", lambda *_: pytest.fail("it ran again"))
     assert runner.run_once("pre") == {"outcome": "Interrupted"}
+
+
+def test_a_script_is_unpacked_where_only_root_reads_it(
+    node: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(node, "pre")
+    monkeypatch.setattr(runner, "_run", lambda *_: {"outcome": "Succeeded", "exitCode": 0})
+    runner.run_once("pre")
+    unpacked = node / "user-script/pre"
+    assert unpacked.read_bytes() == b"true\n"
+    assert unpacked.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_phase_without_a_script_has_no_result(node: Path) -> None:
@@ -160,6 +173,10 @@ def test_pre_is_reported_at_once_and_post_after_ready(
     last = {"complete": True, "pre": pre, "post": post}
     assert reports.calls == [{"complete": False, "pre": pre}, *waited, last]
     assert (node / "user-script/reported").exists()
+
+
+def test_the_report_is_written_where_it_is_read() -> None:
+    assert runner.ANNOTATION == USER_SCRIPT
 
 
 def test_a_lost_result_of_pre_is_reported_as_such(node: Path, reports: Reports) -> None:

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import random
+import string
 from typing import Any
 
 import pytest
@@ -31,10 +32,16 @@ MARKERS = [
 ]
 
 
-def text_of(files: list[dict[str, Any]], name: str) -> bytes:
-    (found,) = [file for file in files if file["path"].endswith(f"/{name}")]
-    assert found["encoding"] == "gzip+base64"
-    return gzip.decompress(base64.b64decode(found["content"], validate=True))
+def text_of(files: list[dict[str, Any]], path: str) -> bytes:
+    """What cloud-init writes to the path, unpacked."""
+    written = b""
+    for file in files:
+        if file["path"].endswith(f"/{path}"):
+            content = base64.b64decode(file["content"], validate=True)
+            unpacks = file["encoding"] == "gzip+base64"
+            assert file.get("append", False) is bool(written)
+            written += gzip.decompress(content) if unpacks else content
+    return gzip.decompress(written) if path.endswith(".gz") else written
 
 
 @given(st.sampled_from(MARKERS) | st.text(max_size=3000), st.text(max_size=300))
@@ -42,7 +49,7 @@ def test_what_is_unpacked_is_what_was_sent(pre: str, post: str) -> None:
     files = userscript.files(UserScriptSpec(pre=pre, post=post))
     for phase, sent in (("pre", pre), ("post", post)):
         if sent:
-            assert text_of(files, phase) == sent.encode()
+            assert text_of(files, f"{phase}.gz") == sent.encode()
 
 
 @given(st.text(max_size=500))
@@ -57,6 +64,13 @@ def test_the_runner_learns_the_limit_and_what_a_failure_means() -> None:
     script = UserScriptSpec(pre="true", timeout_seconds=7, on_failure="FailNode")
     settings = json.loads(text_of(userscript.files(script), "settings.json"))
     assert settings == {"timeoutSeconds": 7, "onFailure": "FailNode"}
+
+
+def test_a_large_script_is_several_files_each_as_large_as_cluster_api_takes() -> None:
+    noise = "".join(random.Random(2).choices(string.ascii_letters + "0123456789", k=40_000))
+    files = userscript.files(UserScriptSpec(pre=noise))
+    assert max(len(file["content"]) for file in files) == 10_240
+    assert text_of(files, "pre.gz") == noise.encode()
 
 
 def test_the_room_is_what_nova_leaves_and_sixty_kilobytes_of_shell_fit() -> None:

@@ -16,11 +16,12 @@ from typing import Any
 
 from vks.resources.fields import Taint
 from vks.resources.nodepool import UserScriptSpec
+from vks.resources.verdamachine import USER_SCRIPT
 
 Body = dict[str, Any]
 
 #: On nodes whose script has yet to succeed, under "FailNode"; the cloud controller takes it away.
-PENDING = Taint(key="vks.verda/user-script", value="pending", effect="NoSchedule")
+PENDING = Taint(key=USER_SCRIPT, value="pending", effect="NoSchedule")
 
 _HERE = "/var/lib/vks/user-script"
 _UNIT = "vks-user-script.service"
@@ -41,6 +42,8 @@ RestartSec=2
 WantedBy=multi-user.target
 """
 
+#: Bytes in one file: Cluster API allows 10,240 characters of content, here in base64.
+_CHUNK = 10_240 // 4 * 3
 #: Bytes of a worker's user data beside the user script: what the bootstrap provider writes for
 #: kubeadm, with room for long names, more kubelet arguments and a second API endpoint.
 RESERVED = 6_144
@@ -49,35 +52,48 @@ CAPACITY = 65_535 // 4 * 3
 
 
 def files(script: UserScriptSpec) -> list[Body]:
-    """`files` of a KubeadmConfigSpec."""
-    return [
-        {
-            "path": path,
-            "owner": "root:root",
-            "permissions": permissions,
-            "encoding": "gzip+base64",
-            "content": _packed(content),
-        }
-        for path, permissions, content in _contents(script)
+    """`files` of a KubeadmConfigSpec. Scripts stay packed on the server, since one may take several
+    of Cluster API's files, of which each is appended to the one before."""
+    made = [
+        _file(path, permissions, _text(_packed(content)), "gzip+base64")
+        for path, permissions, content in _programs(script)
     ]
+    for path, content in _scripts(script):
+        packed = _packed(content)
+        for start in range(0, len(packed), _CHUNK):
+            part = _file(f"{path}.gz", "0600", _text(packed[start : start + _CHUNK]), "base64")
+            made.append(part | ({"append": True} if start else {}))
+    return made
 
 
 def meaning(script: UserScriptSpec) -> list[list[str]]:
     """What `files` says, before it is packed: zlib's output is not the same everywhere."""
-    return [
-        [path, permissions, content.decode()] for path, permissions, content in _contents(script)
-    ]
+    programs = [[path, mode, content.decode()] for path, mode, content in _programs(script)]
+    return programs + [[path, content.decode()] for path, content in _scripts(script)]
 
 
-def _contents(script: UserScriptSpec) -> list[tuple[str, str, bytes]]:
+def _programs(script: UserScriptSpec) -> list[tuple[str, str, bytes]]:
     settings = {"timeoutSeconds": script.timeout_seconds, "onFailure": script.on_failure}
-    scripts = {"pre": script.pre, "post": script.post}
     return [
         (f"{_HERE}/runner.py", "0600", _runner()),
         (f"{_HERE}/settings.json", "0600", json.dumps(settings, sort_keys=True).encode()),
         (f"/etc/systemd/system/{_UNIT}", "0644", _SERVICE.encode()),
-        *((f"{_HERE}/{phase}", "0700", text.encode()) for phase, text in scripts.items() if text),
     ]
+
+
+def _scripts(script: UserScriptSpec) -> list[tuple[str, bytes]]:
+    texts = {"pre": script.pre, "post": script.post}
+    return [(f"{_HERE}/{phase}", text.encode()) for phase, text in texts.items() if text]
+
+
+def _file(path: str, permissions: str, content: str, encoding: str) -> Body:
+    return {
+        "path": path,
+        "owner": "root:root",
+        "permissions": permissions,
+        "encoding": encoding,
+        "content": content,
+    }
 
 
 def pre_commands() -> list[str]:
@@ -98,7 +114,7 @@ def room_left(script: UserScriptSpec) -> int:
 
 def packed_size(text: str) -> int:
     """The bytes of user data that a script takes."""
-    return len(_packed(text.encode())) if text else 0
+    return len(_text(_packed(text.encode()))) if text else 0
 
 
 def _size(file: Body) -> int:
@@ -106,8 +122,12 @@ def _size(file: Body) -> int:
     return len(file["content"]) + len(file["path"]) + 160
 
 
-def _packed(content: bytes) -> str:
-    return base64.b64encode(gzip.compress(content, compresslevel=9, mtime=0)).decode()
+def _packed(content: bytes) -> bytes:
+    return gzip.compress(content, compresslevel=9, mtime=0)
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 @cache

@@ -22,6 +22,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import glob
+import gzip
 import http.client
 import json
 import os
@@ -77,11 +78,13 @@ def settings() -> Report:
 def run_once(phase: str) -> Report | None:
     """Runs the phase's script unless it was begun before. None when there is no script."""
     script, state = HERE / phase, HERE / f"{phase}.json"
-    if not script.exists():
+    if not _wanted(phase):
         return None
     if (before := _read(state)) is not None:
         return before
     _write(state, {"outcome": "Interrupted"})
+    script.touch(0o700)
+    script.write_bytes(gzip.decompress((HERE / f"{phase}.gz").read_bytes()))
     result = _run(phase, script, float(settings()["timeoutSeconds"]))
     _write(state, result)
     print(f"vks: user script {phase}: {result['outcome']}, exit code {result['exitCode']}")
@@ -228,17 +231,21 @@ def post() -> None:
         os.unlink(path)
     kubelet = Kubelet()
     report: Report = {"complete": False}
-    if (HERE / "pre").exists():
+    if _wanted("pre"):
         report["pre"] = _read(HERE / "pre.json") or {"outcome": "Interrupted"}
         kubelet.report(report)
     failed = report.get("pre", {}).get("outcome", "Succeeded") != "Succeeded"
-    if failed and settings()["onFailure"] == "FailNode" and (HERE / "post").exists():
+    if failed and settings()["onFailure"] == "FailNode" and _wanted("post"):
         report["post"] = {"outcome": "Skipped"}
-    elif (HERE / "post").exists():
+    elif _wanted("post"):
         kubelet.wait_ready()
         report["post"] = run_once("post")
     kubelet.report({**report, "complete": True})
     (HERE / "reported").touch()
+
+
+def _wanted(phase: str) -> bool:
+    return (HERE / f"{phase}.gz").exists()
 
 
 def _files(patterns: tuple[str, ...]) -> list[str]:

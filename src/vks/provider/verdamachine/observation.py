@@ -62,11 +62,6 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     def adopted(self) -> bool:
         return self.machine.spec.adopt_server_id is not None
 
-    @property
-    def keeps_server(self) -> bool:
-        """Whether the server outlives the machine."""
-        return self.adopted and self.machine.spec.adopted_server_policy == "Retain"
-
 
 class ClaimSlot(msgspec.Struct, frozen=True):
     """Claim this VerdaPort, which was seen to be free."""

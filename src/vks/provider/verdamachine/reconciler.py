@@ -16,6 +16,7 @@ from vks.kube.objects import Key
 from vks.provider.conditions import DELETING, MACHINE_CONDITIONS, SERVER_READY
 from vks.provider.ownership import MACHINE_FINALIZER, claim, owner_id
 from vks.provider.verdamachine.act import Blocked, act
+from vks.provider.verdamachine.adoption import keeps_server, leaves_nothing, objection
 from vks.provider.verdamachine.decide import NODE_STARTUP_TIMEOUT, decide
 from vks.provider.verdamachine.delete import delete_all
 from vks.provider.verdamachine.observation import Done, Observation, Wait
@@ -90,6 +91,11 @@ class MachineReconciler:
         verda_cluster = self._verda_cluster(machine, cluster)
         if machine.deleting:
             drain = cluster is not None and not cluster.deleting
+            refusal = objection(machine, owner, cluster, self._peers(machine))
+            if refusal is not None and MACHINE_FINALIZER in machine.metadata.finalizers:
+                conditions.set(DELETING, True, refusal.reason, refusal.message)
+                result = Result(refusal.poll)
+                return await self._publish(machine, machine.status, conditions, result)
             return await self._delete(machine, verda_cluster, conditions, drain=drain)
         if owner is None or cluster is None or verda_cluster is None:
             conditions.set(READY, False, "WaitingForClusterInfrastructure", "no VerdaCluster yet")
@@ -158,29 +164,13 @@ class MachineReconciler:
     ) -> Result:
         if MACHINE_FINALIZER not in machine.metadata.finalizers:
             return DONE
-        keep = (
-            machine.spec.adopt_server_id is not None
-            and machine.spec.adopted_server_policy == "Retain"
-        )
         conditions.set(READY, False, "Deleting")
         try:
-            if cluster is None:
-                raise Waiting("WaitingForVerdaCluster", "its VerdaCluster names the credential")
-            account = await self._accounts.of(cluster)
-            await delete_all(
-                machine,
-                cluster,
-                account,
-                self._client,
-                keep_server=keep,
-                drain=drain,
-                now=self._clock.now(),
-            )
+            if not leaves_nothing(machine, cluster):
+                await self._clean_up(machine, cluster, drain=drain)
         except (Waiting, CloudError) as failure:
             conditions.set(DELETING, True, *reason_of(failure))
             return await self._publish(machine, machine.status, conditions, after([failure]))
-        if machine.status.server_id:
-            account.poller.forget(machine.status.server_id)
         with suppress(ObjectNotFound):
             await remove_finalizer(self._client, machine, MACHINE_FINALIZER)
         log.info("machine deleted", machine=str(machine.key), server=machine.status.server_id)
@@ -205,11 +195,30 @@ class MachineReconciler:
         machine = self._owner(holder)
         return holder.deleting or (machine is not None and machine.deleting)
 
+    async def _clean_up(
+        self, machine: VerdaMachine, cluster: VerdaCluster | None, *, drain: bool
+    ) -> None:
+        """Raises Waiting and CloudError until nothing of the machine is left in the cloud."""
+        if cluster is None:
+            raise Waiting("WaitingForVerdaCluster", "its VerdaCluster names the credential")
+        account = await self._accounts.of(cluster)
+        keep, now = keeps_server(machine), self._clock.now()
+        await delete_all(
+            machine, cluster, account, self._client, keep_server=keep, drain=drain, now=now
+        )
+        if machine.status.server_id:
+            account.poller.forget(machine.status.server_id)
+
     def _owner(self, machine: VerdaMachine) -> Machine | None:
         for reference in machine.metadata.owner_references:
             if reference.kind == "Machine" and reference.api_version.startswith(CLUSTER_GROUP):
                 return self._stores.owners.get(Key(machine.metadata.namespace, reference.name))
         return None
+
+    def _peers(self, machine: VerdaMachine) -> list[VerdaMachine]:
+        name = machine.metadata.labels.get(CLUSTER_NAME_LABEL, "")
+        found = self._stores.machines.by_index("cluster", name)
+        return [peer for peer in found if peer.metadata.namespace == machine.metadata.namespace]
 
     def _cluster(self, machine: VerdaMachine) -> Cluster | None:
         name = machine.metadata.labels.get(CLUSTER_NAME_LABEL, "")

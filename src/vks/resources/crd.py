@@ -11,6 +11,8 @@ import yaml
 
 from vks.kube.objects import KubeObject
 from vks.resources.contract import INFRASTRUCTURE_GROUP, PROVIDER_LABEL
+from vks.resources.legacycluster import LegacyCluster
+from vks.resources.legacynode import LegacyNode
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.resources.operation import Operation
@@ -132,6 +134,30 @@ DEFINITIONS = (
             _AGE,
         ),
         short_names=("op",),
+        categories=("vks",),
+    ),
+    Definition(
+        LegacyCluster,
+        (
+            _READY,
+            Column("Version", ".spec.version"),
+            Column("ControlPlanes", ".status.controlPlane.readyReplicas", "integer"),
+            Column("Endpoint", ".status.endpoint.host"),
+            _AGE,
+        ),
+        categories=("vks",),
+    ),
+    Definition(
+        LegacyNode,
+        (
+            Column("Cluster", ".spec.clusterName"),
+            Column("Role", ".spec.role"),
+            _READY,
+            Column("Zone", ".spec.zone"),
+            Column("Address", ".status.address"),
+            Column("Version", ".status.version"),
+            _AGE,
+        ),
         categories=("vks",),
     ),
 )

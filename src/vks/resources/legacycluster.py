@@ -1,0 +1,102 @@
+"""LegacyCluster: a cluster of plain services that agents run, without kubeadm."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from vks.kube.objects import Condition, KubeObject, KubeStruct, Resource
+from vks.resources.fields import (
+    Cidr,
+    CloudName,
+    ConditionList,
+    ControlPlaneReplicas,
+    DnsLabel,
+    Endpoint,
+    KubernetesVersion,
+    LocalReference,
+    NamedList,
+    Replicas,
+    ZoneList,
+)
+from vks.resources.managedcluster import KubeProxySpec
+from vks.resources.validation import immutable
+from vks.resources.verdacluster import NetworkStatus
+
+GROUP = "legacy.vks.verda"
+VERSION = "v1"
+#: Where every node reaches the API: a proxy on its own loopback, balanced over control planes.
+API_PROXY_PORT = 7443
+
+
+class LegacyControlPlaneSpec(KubeStruct, frozen=True, kw_only=True):
+    replicas: ControlPlaneReplicas
+    flavor: CloudName
+    image: CloudName
+    zones: ZoneList
+
+
+class LegacyZoneSpec(KubeStruct, frozen=True, kw_only=True):
+    name: CloudName
+    replicas: Replicas
+
+
+class LegacyPoolSpec(KubeStruct, frozen=True, kw_only=True):
+    """Workers of one shape; nodes of another flavor or image are replaced one after another."""
+
+    name: DnsLabel
+    flavor: CloudName
+    image: CloudName
+    zones: Annotated[tuple[LegacyZoneSpec, ...], NamedList] = ()
+
+
+class LegacyNetworkSpec(KubeStruct, frozen=True, kw_only=True):
+    """`network_id` None means a network of the cluster's own."""
+
+    network_id: CloudName | None = None
+    pod_cidr: Cidr
+    service_cidr: Cidr
+
+
+class LegacyClusterSpec(KubeStruct, frozen=True, kw_only=True):
+    """`version` is what the images bring; `add_ons` names a ConfigMap whose values are manifests
+    that are applied to the cluster, beside cluster DNS, which every cluster gets."""
+
+    region: CloudName
+    identity_ref: LocalReference
+    version: KubernetesVersion
+    control_plane: LegacyControlPlaneSpec
+    node_pools: Annotated[tuple[LegacyPoolSpec, ...], NamedList] = ()
+    network: LegacyNetworkSpec
+    key_name: CloudName | None = None
+    kube_proxy: KubeProxySpec = KubeProxySpec()
+    add_ons: LocalReference | None = None
+
+
+class LegacyControlPlaneStatus(KubeStruct, frozen=True, kw_only=True):
+    replicas: int = 0
+    ready_replicas: int = 0
+    up_to_date_replicas: int = 0
+    version: str = ""
+
+
+class LegacyClusterStatus(KubeStruct, frozen=True, kw_only=True):
+    """`founder` is the node whose etcd was, or will be, the first member; `initialized` says that
+    it answered once: from then on nodes join, and nobody founds anything again."""
+
+    observed_generation: int = 0
+    founder: str = ""
+    initialized: bool = False
+    endpoint: Endpoint | None = None
+    network: NetworkStatus = NetworkStatus()
+    control_plane: LegacyControlPlaneStatus = LegacyControlPlaneStatus()
+    conditions: Annotated[tuple[Condition, ...], ConditionList] = ()
+
+
+class LegacyCluster(KubeObject, frozen=True, kw_only=True):
+    resource: ClassVar[Resource] = Resource(GROUP, VERSION, "LegacyCluster", "legacyclusters")
+    validations: ClassVar[tuple[dict[str, str], ...]] = (
+        immutable("spec.region"),
+        immutable("spec.network"),
+    )
+    spec: LegacyClusterSpec
+    status: LegacyClusterStatus = LegacyClusterStatus()

@@ -1,0 +1,56 @@
+"""LegacyNode: one server of a LegacyCluster, driven by the agent on it."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from vks.kube.objects import Condition, KubeObject, KubeStruct, Resource
+from vks.resources.fields import CloudName, ConditionList, DnsLabel
+from vks.resources.legacycluster import GROUP, VERSION
+from vks.resources.validation import immutable
+
+
+class LegacyNodeSpec(KubeStruct, frozen=True, kw_only=True):
+    """What a node is never changes: another image is another node."""
+
+    cluster_name: DnsLabel
+    role: Literal["control-plane", "worker"]
+    pool: DnsLabel | None = None
+    zone: CloudName
+    flavor: CloudName
+    image: CloudName
+
+
+class EtcdMember(KubeStruct, frozen=True, kw_only=True):
+    """How the node's etcd was told to start, recorded before it does; `voter` once it counts."""
+
+    initial_cluster: str
+    state: Literal["new", "existing"]
+    voter: bool = False
+
+
+class LegacyNodeStatus(KubeStruct, frozen=True, kw_only=True):
+    """`version` is the Kubernetes version that the node's image brought, `plan` the digest of
+    what the agent was told last."""
+
+    port_id: str | None = None
+    address: str = ""
+    server_id: str | None = None
+    server_state: str | None = None
+    provider_id: str = ""
+    version: str = ""
+    pod_cidr: str = ""
+    plan: str = ""
+    etcd: EtcdMember | None = None
+    conditions: Annotated[tuple[Condition, ...], ConditionList] = ()
+
+
+class LegacyNode(KubeObject, frozen=True, kw_only=True):
+    resource: ClassVar[Resource] = Resource(GROUP, VERSION, "LegacyNode", "legacynodes")
+    validations: ClassVar[tuple[dict[str, str], ...]] = (immutable("spec"),)
+    spec: LegacyNodeSpec
+    status: LegacyNodeStatus = LegacyNodeStatus()
+
+    @property
+    def is_control_plane(self) -> bool:
+        return self.spec.role == "control-plane"

@@ -1,0 +1,1 @@
+"""Runs on the nodes, with nothing but Python's standard library: it travels in user data."""

@@ -1,0 +1,1 @@
+"""LegacyCluster: network, keys and the set of nodes of one cluster."""

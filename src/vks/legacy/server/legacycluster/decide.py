@@ -1,0 +1,162 @@
+"""Pure: which nodes come and go next.
+
+One control plane is replaced at a time, with a surplus first. Workers of a pool are replaced one
+at a time and zone, and only once every control plane is what it should be: a kubelet must not be
+newer than the API servers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from vks.legacy.server.nodes import may_lose, ready, server_lost
+from vks.resources.legacycluster import LegacyCluster, LegacyControlPlaneSpec, LegacyPoolSpec
+from vks.resources.legacynode import LegacyNode, LegacyNodeSpec
+
+
+class Create(msgspec.Struct, frozen=True):
+    """`prefix` of its name: who it belongs to."""
+
+    prefix: str
+    spec: LegacyNodeSpec
+
+
+class Remove(msgspec.Struct, frozen=True):
+    node: LegacyNode
+    reason: str
+
+
+Change = Create | Remove
+
+
+def decide(cluster: LegacyCluster, nodes: Iterable[LegacyNode]) -> list[Change]:
+    """All changes that may be made now; `nodes` are all of the cluster, those that leave too."""
+    planes = [node for node in nodes if node.is_control_plane]
+    workers = [node for node in nodes if not node.is_control_plane]
+    changes = _control_planes(cluster, planes)
+    wanted = cluster.spec.control_plane
+    current = not changes and all(
+        ready(node) and up_to_date(node, wanted.flavor, wanted.image) for node in planes
+    )
+    pools = {pool.name: pool for pool in cluster.spec.node_pools}
+    for pool in pools.values():
+        own = [node for node in workers if node.spec.pool == pool.name]
+        changes += _pool(cluster, pool, own, may_roll=current)
+    orphans = [n for n in workers if n.spec.pool not in pools and not n.deleting]
+    return changes + [Remove(node, "PoolRemoved") for node in orphans]
+
+
+def up_to_date(node: LegacyNode, flavor: str, image: str) -> bool:
+    return (node.spec.flavor, node.spec.image) == (flavor, image)
+
+
+def _control_planes(cluster: LegacyCluster, nodes: Sequence[LegacyNode]) -> list[Change]:
+    spec = cluster.spec.control_plane
+    alive = [node for node in nodes if not node.deleting]
+    leaving = len(alive) < len(nodes)
+    lost = next((node for node in alive if server_lost(node)), None)
+    if lost is not None and not leaving and _expendable(cluster, nodes, lost):
+        return [Remove(lost, "ServerLost")]
+    missing = spec.replicas - len(alive)
+    if missing > 0:
+        return _creations(cluster, spec, alive, missing)
+    if leaving or not all(ready(node) for node in alive):
+        return []
+    outdated = [node for node in alive if not _current(node, spec)]
+    if missing < 0:
+        candidate = _oldest(outdated) if outdated else _in_fullest_zone(alive)
+        return [Remove(candidate, "Replaced" if outdated else "ScaledDown")]
+    return _creations(cluster, spec, [n for n in alive if n not in outdated], 1) if outdated else []
+
+
+def _expendable(cluster: LegacyCluster, nodes: Sequence[LegacyNode], candidate: LegacyNode) -> bool:
+    """Until a cluster has begun there is nothing to lose; from then on it is etcd's quorum."""
+    return not cluster.status.initialized or may_lose(nodes, candidate)
+
+
+def _current(node: LegacyNode, spec: LegacyControlPlaneSpec) -> bool:
+    return up_to_date(node, spec.flavor, spec.image) and node.spec.zone in spec.zones
+
+
+def _creations(
+    cluster: LegacyCluster, spec: LegacyControlPlaneSpec, present: list[LegacyNode], count: int
+) -> list[Change]:
+    """Each in the zone with the fewest; of several the first in the order given."""
+    zones = Counter({zone: 0 for zone in spec.zones})
+    zones.update(node.spec.zone for node in present if node.spec.zone in zones)
+    changes: list[Change] = []
+    for _ in range(count):
+        zone = min(spec.zones, key=lambda name: zones[name])
+        zones[zone] += 1
+        node = LegacyNodeSpec(
+            cluster_name=cluster.metadata.name,
+            role="control-plane",
+            zone=zone,
+            flavor=spec.flavor,
+            image=spec.image,
+        )
+        changes.append(Create(f"{cluster.metadata.name}-cp", node))
+    return changes
+
+
+def _pool(
+    cluster: LegacyCluster, pool: LegacyPoolSpec, nodes: Sequence[LegacyNode], *, may_roll: bool
+) -> list[Change]:
+    alive = [node for node in nodes if not node.deleting]
+    lost = [node for node in alive if server_lost(node)]
+    changes: list[Change] = [Remove(node, "ServerLost") for node in lost]
+    kept = [node for node in alive if node not in lost]
+    wanted = {zone.name: zone.replicas for zone in pool.zones}
+    settled = may_roll and all(ready(node) for node in nodes)
+    settled = settled and len(kept) == len(nodes) == sum(wanted.values())
+    for zone in sorted({*wanted, *(node.spec.zone for node in kept)}):
+        here = [node for node in kept if node.spec.zone == zone]
+        outdated = [node for node in here if not up_to_date(node, pool.flavor, pool.image)]
+        missing = wanted.get(zone, 0) - len(here)
+        if missing == 0 and outdated and settled:
+            missing, settled = 1, False  # a surplus for the roll, in one zone at a time
+        if missing > 0:
+            changes += [_worker(cluster, pool, zone) for _ in range(missing)]
+        elif missing < 0:
+            changes += _surplus(here, outdated, -missing)
+    return changes
+
+
+def _surplus(here: list[LegacyNode], outdated: list[LegacyNode], count: int) -> list[Change]:
+    """Outdated ones go once their successors are ready; else those that are not ready, and the
+    youngest, which carry the least."""
+    if outdated:
+        if not all(ready(node) for node in here if node not in outdated):
+            return []
+        return [Remove(node, "Replaced") for node in _by_age(outdated)[:count]]
+    candidates = sorted(reversed(_by_age(here)), key=ready)
+    return [Remove(node, "ScaledDown") for node in candidates[:count]]
+
+
+def _worker(cluster: LegacyCluster, pool: LegacyPoolSpec, zone: str) -> Create:
+    spec = LegacyNodeSpec(
+        cluster_name=cluster.metadata.name,
+        role="worker",
+        pool=pool.name,
+        zone=zone,
+        flavor=pool.flavor,
+        image=pool.image,
+    )
+    return Create(f"{cluster.metadata.name}-{pool.name}", spec)
+
+
+def _by_age(nodes: Iterable[LegacyNode]) -> list[LegacyNode]:
+    return sorted(nodes, key=lambda n: (n.metadata.creation_timestamp or "", n.metadata.name))
+
+
+def _oldest(nodes: Iterable[LegacyNode]) -> LegacyNode:
+    return _by_age(nodes)[0]
+
+
+def _in_fullest_zone(nodes: Sequence[LegacyNode]) -> LegacyNode:
+    counts = Counter(node.spec.zone for node in nodes)
+    fullest = max(counts.values())
+    return _by_age(node for node in nodes if counts[node.spec.zone] == fullest)[-1]

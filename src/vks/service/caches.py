@@ -9,6 +9,8 @@ from typing import TypeVar
 from vks.kube.objects import Key, KubeObject
 from vks.resources.clusterapi import Cluster, KubeadmControlPlane, Machine, MachineDeployment
 from vks.resources.contract import CLUSTER_NAME_LABEL
+from vks.resources.legacycluster import LegacyCluster
+from vks.resources.legacynode import LegacyNode
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.resources.operation import Operation
@@ -60,6 +62,8 @@ class Caches:
     machines: Store[Machine]
     verda_machines: Store[VerdaMachine]
     port_pools: Store[VerdaPortPool]
+    legacy_clusters: Store[LegacyCluster]
+    legacy_nodes: Store[LegacyNode]
 
     @classmethod
     def of(cls, manager: Manager) -> Caches:
@@ -78,6 +82,8 @@ class Caches:
             machines=store(Machine),
             verda_machines=store(VerdaMachine),
             port_pools=store(VerdaPortPool),
+            legacy_clusters=store(LegacyCluster),
+            legacy_nodes=store(LegacyNode),
         )
 
 

@@ -12,6 +12,8 @@ from vks.kube.errors import AlreadyExists, NotFound
 from vks.kube.finalizers import add_finalizer, remove_finalizer
 from vks.kube.objects import Key, KubeObject, find_condition
 from vks.resources.clusterapi import Cluster, KubeadmControlPlane, Machine
+from vks.resources.legacycluster import LegacyCluster
+from vks.resources.legacynode import LegacyNode
 from vks.resources.managedcluster import INITIAL_POOLS_ANNOTATION, ManagedCluster
 from vks.resources.nodepool import NodePool, NodePoolSpec, nodepool_name
 from vks.resources.verdacluster import VerdaCluster
@@ -29,7 +31,8 @@ from vks.service.managedcluster.observe import Observed, observe
 from vks.service.managedcluster.status import ADD_ONS_READY, status_of
 from vks.service.provisioners.capi.addons import addon_manifests
 from vks.service.provisioners.capi.cluster import cluster_manifests
-from vks.service.provisioners.capi.manifest import labels_of, owned
+from vks.service.provisioners.capi.manifest import Manifest, labels_of, owned
+from vks.service.provisioners.legacy.cluster import legacy_manifests
 from vks.service.upgrade.decide import pauses_control_plane
 from vks.service.workload import Workloads
 
@@ -40,7 +43,7 @@ ADD_ONS_POLL = 1.0
 
 
 class ManagedClusterReconciler:
-    """Reconciles the clusters of one region that the capi provisioner serves."""
+    """Reconciles the clusters of one region, whichever provisioner serves them."""
 
     def __init__(self, manager: Manager, caches: Caches, region: RegionConfig) -> None:
         self._client = manager.client
@@ -54,14 +57,13 @@ class ManagedClusterReconciler:
             VerdaCluster: caches.verda_clusters,
             KubeadmControlPlane: caches.control_planes,
             Cluster: caches.clusters,
+            LegacyCluster: caches.legacy_clusters,
         }
 
     async def reconcile(self, key: Key) -> Result:
         cluster = self._caches.managed_clusters.get(key)
         if cluster is None:
             await self._workloads.forget(key)
-            return DONE
-        if cluster.spec.provisioner != "capi":
             return DONE
         seen = observe(self._caches, key)
         if cluster.deleting:
@@ -121,13 +123,18 @@ class ManagedClusterReconciler:
         await self._client.merge_patch(ManagedCluster, meta.name, meta.namespace, patch)
 
     async def _apply(self, cluster: ManagedCluster, seen: Observed) -> None:
+        for manifest in self._manifests_of(cluster, seen):
+            await self._manifests.apply(manifest, self._stores.get(manifest.model))
+
+    def _manifests_of(self, cluster: ManagedCluster, seen: Observed) -> list[Manifest]:
+        if cluster.spec.provisioner == "legacy":
+            return legacy_manifests(cluster, seen.pools, seen.legacy)
         manifests = cluster_manifests(
             cluster, self._region.zones, pause_control_plane=pauses_control_plane(seen)
         )
         if seen.endpoint is not None:
             manifests += addon_manifests(cluster, seen.endpoint)
-        for manifest in manifests:
-            await self._manifests.apply(manifest, self._stores.get(manifest.model))
+        return manifests
 
     async def _addons(self, cluster: ManagedCluster, seen: Observed) -> tuple[bool, str]:
         """Once up they stay up as far as this controller is concerned: their health is the
@@ -151,7 +158,7 @@ class ManagedClusterReconciler:
         await self._status.apply(ManagedCluster, body, observed=cluster, subresource="status")
 
     async def _delete(self, cluster: ManagedCluster, seen: Observed) -> Result:
-        """Cluster API takes machines, control plane and infrastructure apart in its order, for
+        """The provisioner takes machines, control plane and infrastructure apart in its order, for
         as long as there is a Cluster; what a crash left without one goes afterwards."""
         await self._workloads.forget(cluster.key)
         known = find_condition(cluster.status.conditions, ADD_ONS_READY)
@@ -159,8 +166,8 @@ class ManagedClusterReconciler:
         await self._report(cluster, seen, addons)
         for pool in seen.pools:
             await _delete(self._client, pool)
-        if seen.capi is not None:
-            await _delete(self._client, seen.capi)
+        if seen.root is not None:
+            await _delete(self._client, seen.root)
             return DONE
         if seen.remaining():
             for left in (*seen.deployments, seen.control_plane, seen.infrastructure):
@@ -195,6 +202,8 @@ def setup(manager: Manager, caches: Caches, region: RegionConfig) -> Controller:
             Watch(ManagedCluster),
             Watch(NodePool, cluster_keys),
             Watch(Cluster, cluster_keys),
+            Watch(LegacyCluster, cluster_keys),
+            Watch(LegacyNode, cluster_keys, predicate=_comes_or_goes),
             Watch(VerdaCluster, cluster_keys),
             Watch(KubeadmControlPlane, cluster_keys),
             Watch(Machine, cluster_keys, predicate=_comes_or_goes),

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from vks.kube.objects import Key
 from vks.resources.clusterapi import Cluster, KubeadmControlPlane, Machine, MachineDeployment
 from vks.resources.fields import Endpoint
+from vks.resources.legacycluster import LegacyCluster
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
 from vks.service.caches import Caches, of_cluster
 from vks.service.names import control_plane_name
+from vks.service.provisioners.legacy import view
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,13 @@ class Observed:
     deployments: tuple[MachineDeployment, ...] = ()
     machines: tuple[Machine, ...] = ()
     verda_machines: tuple[VerdaMachine, ...] = ()
+    #: What the other provisioner has made; then the objects above only show it.
+    legacy: LegacyCluster | None = None
+
+    @property
+    def root(self) -> Cluster | LegacyCluster | None:
+        """The object that the provisioner works from, and that takes everything else with it."""
+        return self.capi if self.legacy is None else self.legacy
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -73,6 +82,9 @@ class Observed:
 
 
 def observe(caches: Caches, key: Key) -> Observed:
+    legacy = caches.legacy_clusters.get(key)
+    if legacy is not None:
+        return _observe_legacy(caches, key, legacy)
     return Observed(
         cluster=caches.managed_clusters.get(key),
         capi=caches.clusters.get(key),
@@ -82,4 +94,18 @@ def observe(caches: Caches, key: Key) -> Observed:
         deployments=tuple(of_cluster(caches.deployments, key)),
         machines=tuple(of_cluster(caches.machines, key)),
         verda_machines=tuple(of_cluster(caches.verda_machines, key)),
+    )
+
+
+def _observe_legacy(caches: Caches, key: Key, legacy: LegacyCluster) -> Observed:
+    nodes = of_cluster(caches.legacy_nodes, key)
+    return Observed(
+        cluster=caches.managed_clusters.get(key),
+        infrastructure=view.infrastructure_of(legacy),
+        control_plane=view.control_plane_of(legacy),
+        pools=tuple(of_cluster(caches.node_pools, key)),
+        deployments=tuple(view.deployments_of(legacy, nodes)),
+        machines=tuple(map(view.machine_of, nodes)),
+        verda_machines=tuple(map(view.server_of, nodes)),
+        legacy=legacy,
     )

@@ -74,7 +74,7 @@ def _phase(cluster: ManagedCluster, seen: Observed, conditions: tuple[Condition,
         return "Running"
     if provisioned is not None and provisioned.status == "True":
         return "Updating"
-    return "Pending" if seen.capi is None else "Provisioning"
+    return "Pending" if seen.root is None else "Provisioning"
 
 
 def _infrastructure(seen: Observed) -> tuple[bool, str, str]:

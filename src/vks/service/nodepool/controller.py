@@ -13,6 +13,8 @@ from vks.kube.finalizers import add_finalizer, remove_finalizer
 from vks.kube.objects import Key, KubeObject, find_condition
 from vks.resources.clusterapi import Cluster, Machine, MachineDeployment
 from vks.resources.contract import READY
+from vks.resources.legacycluster import LegacyCluster
+from vks.resources.legacynode import LegacyNode
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool, nodepool_name
 from vks.resources.verdamachine import VerdaMachine
@@ -28,6 +30,7 @@ from vks.service.caches import Caches, cluster_keys, cluster_of, of_cluster
 from vks.service.names import POOL_LABEL
 from vks.service.nodepool.capacity import shortage
 from vks.service.nodepool.leaving import mark, spread
+from vks.service.nodepool.legacy import LegacyPools
 from vks.service.nodepool.nodes import NodeDresser
 from vks.service.nodepool.replicas import ReplicasHandover
 from vks.service.nodepool.status import reserving_of, status_of
@@ -43,7 +46,7 @@ FINALIZER = "vks.verda/nodepool"
 
 
 class NodePoolReconciler:
-    """Reconciles the pools of the clusters that the capi provisioner serves."""
+    """Reconciles pools: those that the capi provisioner serves here, the others beside it."""
 
     def __init__(self, manager: Manager, caches: Caches) -> None:
         self._client = manager.client
@@ -57,6 +60,7 @@ class NodePoolReconciler:
         self._status = Applier(manager.client, NAME)
         self._workloads = Workloads(manager.client)
         self._nodes = NodeDresser(NAME)
+        self._legacy = LegacyPools(manager, caches, NAME, FINALIZER)
         self._replicas = ReplicasHandover(manager.client, NAME)
 
     async def reconcile(self, key: Key) -> Result:
@@ -66,7 +70,7 @@ class NodePoolReconciler:
         owner = Key(key.namespace, pool.spec.cluster_name)
         cluster = self._caches.managed_clusters.get(owner)
         if cluster is not None and cluster.spec.provisioner != "capi":
-            return DONE
+            return await self._legacy.reconcile(pool, cluster)
         deployments = [
             deployment
             for deployment in of_cluster(self._caches.deployments, owner)
@@ -262,10 +266,16 @@ def _ports_change(change: Change[VerdaPortPool]) -> bool:
 def setup(manager: Manager, caches: Caches) -> Controller:
     reconciler = NodePoolReconciler(manager, caches)
 
-    def pools_of(obj: ManagedCluster | Cluster) -> list[Key]:
+    def pools_of(obj: ManagedCluster | Cluster | LegacyCluster) -> list[Key]:
         return [
             pool.key for key in cluster_keys(obj) for pool in of_cluster(caches.node_pools, key)
         ]
+
+    def pool_of_node(node: LegacyNode) -> list[Key]:
+        spec = node.spec
+        if spec.pool is None:
+            return []
+        return [Key(node.metadata.namespace, nodepool_name(spec.cluster_name, spec.pool))]
 
     def pool_of(obj: MachineDeployment | Machine | VerdaMachine) -> list[Key]:
         pool = obj.metadata.labels.get(POOL_LABEL)
@@ -282,6 +292,8 @@ def setup(manager: Manager, caches: Caches) -> Controller:
             Watch(NodePool),
             Watch(ManagedCluster, pools_of),
             Watch(Cluster, pools_of),
+            Watch(LegacyCluster, pools_of),
+            Watch(LegacyNode, pool_of_node),
             Watch(MachineDeployment, pool_of),
             Watch(Machine, pool_of, predicate=_node_changes),
             Watch(VerdaMachine, pool_of, predicate=_room_changes),

@@ -8,6 +8,8 @@ from vks.kube.apply import Applier
 from vks.kube.objects import Key, KubeObject
 from vks.kube.times import rfc3339
 from vks.resources.clusterapi import Cluster, KubeadmControlPlane, Machine, MachineDeployment
+from vks.resources.legacycluster import LegacyCluster
+from vks.resources.legacynode import LegacyNode
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.resources.operation import Operation
@@ -93,6 +95,8 @@ def setup(manager: Manager, caches: Caches, retention: Retention) -> Controller:
         MachineDeployment,
         Machine,
         VerdaMachine,
+        LegacyCluster,
+        LegacyNode,
     ]
     controller = Controller(
         "operation",

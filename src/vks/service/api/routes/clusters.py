@@ -28,6 +28,7 @@ from vks.service.api.context import (
     check_match,
     etag,
 )
+from vks.service.api.legacy import refuse_unoffered
 from vks.service.api.operations import Change, record, recorded
 from vks.service.api.pool_requests import pool_spec
 from vks.service.api.problems import FieldProblem, Problem, invalid
@@ -93,6 +94,8 @@ async def create_cluster(
     named = [(f"nodePools.{index}.", pool) for index, pool in enumerate(body.node_pools)]
     more = check_new_pools(named, offer.zones, addresses)
     check_cluster(body, offer, scope.config.limits, more)
+    for prefix, pool in named:
+        refuse_unoffered(body.provisioner, prefix, pool)
     specs = [
         pool_spec(body.name, pool, pool_image(pool, body.version, offer), offer.zones)
         for pool in body.node_pools

@@ -15,7 +15,6 @@ from vks.kube.objects import owner_reference
 from vks.resources.clusterapi import Machine, MachineDeployment
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool, NodePoolSpec, nodepool_name
-from vks.resources.verdamachine import VerdaMachine
 from vks.service.api import models
 from vks.service.api.context import (
     Continue,
@@ -29,6 +28,8 @@ from vks.service.api.context import (
     etag,
 )
 from vks.service.api.findings import Findings
+from vks.service.api.legacy import refuse_unoffered
+from vks.service.api.nodes import machines_of
 from vks.service.api.operations import Change, record, recorded
 from vks.service.api.pool_models import (
     NodePoolCreate,
@@ -91,6 +92,7 @@ async def create_node_pool(
     addresses = await _addresses(scope, region, owner) if body.static_ip else NO_ADDRESSES
     more = check_new_pools([("", body)], offer.zones, addresses)
     check_pool(body, offer, scope.config.limits, more)
+    refuse_unoffered(owner.spec.provisioner, "", body)
     image = pool_image(body, owner.spec.version, offer)
     manifest = {
         "metadata": {
@@ -191,6 +193,7 @@ async def update_node_pool(
     wrong = Findings()
     after = await _resized(scope, region, owner, found, body, after, wrong)
     check_change(found, after, offer, scope.config.limits, wrong)
+    refuse_unoffered(owner.spec.provisioner, "", after)
     if dry_run:
         return JSONResponse(await _plan(region, owner, found, after))
     changed = await patch_spec(region.client, found, merge_patch(found.spec, after))
@@ -268,29 +271,27 @@ async def list_pool_nodes(
 ) -> models.Page[models.NodeView]:
     """The pool's nodes, from the moment when they are asked for."""
     region, _, found = await _find(scope, cluster, pool)
-    return await _nodes(region, found.metadata.namespace, f"{_of(cluster)},{POOL_LABEL}={pool}")
+    return await _nodes(region, found.metadata.namespace, cluster, pool)
 
 
 @router.get("/nodes", operation_id="listNodes")
 async def list_nodes(scope: ScopeIn, cluster: Name) -> models.Page[models.NodeView]:
     """All nodes of the cluster, control planes too."""
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
-    return await _nodes(region, found.metadata.namespace, _of(cluster))
+    return await _nodes(region, found.metadata.namespace, cluster)
 
 
 def _of(cluster: str) -> str:
     return f"cluster.x-k8s.io/cluster-name={cluster}"
 
 
-async def _nodes(region: Region, namespace: str, selector: str) -> models.Page[models.NodeView]:
-    machines = await region.client.list(Machine, namespace, label_selector=selector)
-    servers = await region.client.list(
-        VerdaMachine, namespace, label_selector=selector.partition(",")[0]
-    )
-    by_name = {server.metadata.name: server for server in servers.items}
+async def _nodes(
+    region: Region, namespace: str, cluster: str, pool: str | None = None
+) -> models.Page[models.NodeView]:
     return models.Page[models.NodeView](
         items=[
-            node_view(machine, by_name.get(machine.spec.infrastructure_ref.name))
-            for machine in sorted(machines.items, key=lambda m: m.metadata.name)
+            node_view(machine, server)
+            for machine, server in await machines_of(region, namespace, cluster)
+            if pool is None or machine.metadata.labels.get(POOL_LABEL) == pool
         ]
     )

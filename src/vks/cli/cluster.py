@@ -74,6 +74,7 @@ for command in (upgrades, upgrade):
 @click.option("--cni", type=click.Choice(["default", "none"]), default="default")
 @click.option("--key-name", help="A keypair of the cloud, for console access.")
 @click.option("--deletion-protection", is_flag=True, help="Refuse to delete it.")
+@click.option("--provisioner", type=click.Choice(["capi", "legacy"]), help="For operators only.")
 @wait_options
 @output_option
 @api_options
@@ -90,6 +91,7 @@ def create(
     cni: str,
     key_name: str | None,
     deletion_protection: bool,
+    provisioner: str | None,
     wait: bool,
     timeout: float,
     output: str,
@@ -105,6 +107,7 @@ def create(
         "keyName": key_name,
         "deletionProtection": deletion_protection,
         "nodePools": pools,
+        "provisioner": provisioner,
     }
     operation = api.change("POST", api.path("clusters"), body)
     show_operation(output, finish(api, operation, wait=wait, timeout=timeout))

@@ -2,6 +2,7 @@
 
 from vks.local.fabric.fabric import Fabric
 from vks.local.fabric.types import (
+    SERVICES_ADDRESS,
     DuplicateAddressError,
     FabricError,
     Inventory,
@@ -13,6 +14,7 @@ from vks.local.fabric.types import (
 )
 
 __all__ = [
+    "SERVICES_ADDRESS",
     "DuplicateAddressError",
     "Fabric",
     "FabricError",

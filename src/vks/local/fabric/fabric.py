@@ -18,6 +18,7 @@ from vks.local.fabric.inventory import assemble, surplus
 from vks.local.fabric.kernel import POD_ROUTES, Kernel, Link
 from vks.local.fabric.types import (
     FIRST_DEVICE,
+    SERVICES_ADDRESS,
     FabricError,
     Inventory,
     Known,
@@ -62,7 +63,9 @@ class Fabric:
         """Makes the fabric's namespace."""
         async with self._kernel.changing() as lock:
             await netns.add(self._instance.fabric_netns, _FABRIC_SYSCTLS, lock)
-            await self._kernel.batch(["link set lo up"])
+            await self._kernel.batch(
+                ["link set lo up", f"addr replace {SERVICES_ADDRESS}/32 dev lo"]
+            )
             await self._kernel.nft(_NFT_TABLE)
 
     async def destroy(self) -> None:

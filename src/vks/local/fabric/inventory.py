@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vks.local.fabric import names
 from vks.local.fabric.kernel import Link
-from vks.local.fabric.types import Inventory, Known, PluggedPort
+from vks.local.fabric.types import SERVICES_ADDRESS, Inventory, Known, PluggedPort
 
 
 def assemble(
@@ -31,7 +31,8 @@ def assemble(
                     PluggedPort(owner.port, owner.network, owner.address, owner.server, link.name)
                 )
             case None if link.name == "lo":
-                vips = {address for address in link.addresses if not address.startswith("127.")}
+                own = ("127.", SERVICES_ADDRESS)
+                vips = {address for address in link.addresses if not address.startswith(own)}
             case None:
                 strays.append(f"link {link.name}")
     tables = {names.table(network): network for network in networks}

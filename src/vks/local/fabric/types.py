@@ -8,6 +8,10 @@ from typing import Final
 #: Names of the interfaces inside a server, in the order of its ports.
 FIRST_DEVICE: Final = "eth0"
 
+#: Where servers reach the region's own services, whatever network they are in (link-local, as
+#: the metadata service of a cloud is).
+SERVICES_ADDRESS: Final = "169.254.169.253"
+
 
 class FabricError(Exception):
     """The kernel refused a change, or the request contradicts what exists."""

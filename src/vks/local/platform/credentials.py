@@ -171,6 +171,7 @@ def _image(version: str, image: NodeImage | None) -> dict[str, Any]:
 def _service(layout: Layout, ports: dict[str, int], identity: str) -> dict[str, Any]:
     return {
         **({"limits": {"maxPoolReplicas": 1000}} if layout.servers == "hollow" else {}),
+        "operatorRoles": ["admin"],
         "regions": [
             {
                 "name": layout.instance.name,

@@ -23,6 +23,7 @@ INNER_PORTS = {
     "kube-controller-manager": 10257,
     "provider": 8081,
     "controllers": 8082,
+    "legacy": 8083,
     **{
         f"{manager}-{purpose}": port + number
         for number, manager in enumerate(
@@ -31,6 +32,9 @@ INNER_PORTS = {
         for purpose, port in (("webhook", 9443), ("health", 9440), ("diagnostics", 8443))
     },
 }
+
+#: Where the agents of legacy clusters connect, on the fabric's address for services.
+LEGACY_HUB_PORT = 7444
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from vks import resources
 from vks.local.assets.model import Assets
+from vks.local.fabric import SERVICES_ADDRESS
 from vks.local.platform import files
 from vks.local.platform.kubeconfigs import kubeconfig
 from vks.local.platform.layout import Layout
@@ -32,6 +33,7 @@ COMPONENT_USERS = {
     "provider": "vks:provider",
     "controllers": "vks:controllers",
     "api": "vks:api",
+    "legacy": "vks:legacy",
 }
 
 #: kube-controller-manager runs these only: the management cluster has no nodes of its own.
@@ -66,6 +68,7 @@ def prepare(layout: Layout, server: str) -> Authority:
     """Writes certificates and kubeconfigs that do not exist yet; quick when they do."""
     authority = Authority(layout.pki)
     authority.server("serving")
+    authority.server("legacy-hub", SERVICES_ADDRESS)
     authority.signing_key("service-accounts")
     admin = authority.client("admin", "vks:admin", (ADMIN_GROUP,))
     name = f"vks-{layout.instance.name}-management"

@@ -37,13 +37,14 @@ class Authority:
         if not self.pair.certificate.exists():
             self._create()
 
-    def server(self, name: str) -> KeyPair:
-        """A certificate for `localhost` and 127.0.0.1."""
+    def server(self, name: str, *addresses: str) -> KeyPair:
+        """A certificate for `localhost`, 127.0.0.1 and other addresses."""
+        served = [ipaddress.ip_address(address) for address in ("127.0.0.1", *addresses)]
         return self._issue(
             name,
             x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]),
             ExtendedKeyUsageOID.SERVER_AUTH,
-            [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))],
+            [x509.DNSName("localhost"), *(x509.IPAddress(address) for address in served)],
         )
 
     def client(self, name: str, user: str, groups: tuple[str, ...] = ()) -> KeyPair:

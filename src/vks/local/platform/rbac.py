@@ -29,8 +29,8 @@ def objects() -> list[dict[str, Any]]:
     for controller in ("generic-garbage-collector", "namespace-controller"):
         bound.append(binding(f"system:controller:{controller}", CONTROLLER_MANAGER_USER))
     bound.append(binding(PROVIDER_ROLE, COMPONENT_USERS["provider"]))
-    for component in ("controllers", "api"):
-        bound.append(role(f"vks:{component}", _rules()))
+    for component in ("controllers", "api", "legacy"):
+        bound.append(role(f"vks:{component}", _rules(component)))
         bound.append(binding(f"vks:{component}", COMPONENT_USERS[component]))
     return bound
 
@@ -67,10 +67,20 @@ _CLUSTER_API_GROUPS = [
 ]
 
 
-def _rules() -> list[dict[str, Any]]:
-    return [
+def _rules(component: str) -> list[dict[str, Any]]:
+    common = [
         _rule(["", "events.k8s.io"], ["events"], _WRITE),
         _rule(["coordination.k8s.io"], ["leases"], _WRITE),
-        _rule(["vks.verda", *_CLUSTER_API_GROUPS], ["*"], _WRITE),
+    ]
+    if component == "legacy":
+        return [
+            *common,
+            _rule(["legacy.vks.verda"], ["*"], _WRITE),
+            _rule([""], ["secrets"], _WRITE),
+            _rule([""], ["configmaps"], _READ),
+        ]
+    return [
+        *common,
+        _rule(["vks.verda", "legacy.vks.verda", *_CLUSTER_API_GROUPS], ["*"], _WRITE),
         _rule([""], ["secrets", "configmaps", "namespaces"], _WRITE),
     ]

@@ -1,4 +1,4 @@
-"""Our own programs of a region: gateway, cloud, provider, controllers, REST API."""
+"""Our own programs of a region: gateway, cloud, provisioners, controllers, REST API."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 
 import vks
+from vks.local.fabric import SERVICES_ADDRESS
 from vks.local.platform import files
-from vks.local.platform.layout import FABRIC_CIDR, Layout
+from vks.local.platform.layout import FABRIC_CIDR, LEGACY_HUB_PORT, Layout
 from vks.local.platform.management import MANIFESTS
 from vks.local.platform.processes import HttpProbe, Process, TcpProbe, UnixProbe
 from vks.local.servers.hollow.client import SOCKET
@@ -51,6 +52,14 @@ def processes(
         probe=HttpProbe(port=provider_port, path="/healthz"),
         depends_on=(MANIFESTS,),
     )
+    if layout.has_fabric:  # its agents run on real servers only
+        yield program(
+            name="legacy",
+            argv=_legacy(layout, inner["legacy"]),
+            inputs=_digest(["legacy", "verda", "runtime", "kube", "resources"], []),
+            probe=HttpProbe(port=inner["legacy"], path="/healthz"),
+            depends_on=(MANIFESTS,),
+        )
     service = _digest(
         ["service", "verda", "runtime", "kube", "resources"],
         [layout.service, layout.service_clouds_yaml],
@@ -95,6 +104,19 @@ def hollow(layout: Layout, program: Path, delay: float, env: dict[str, str]) -> 
         ),
         env=env,
         probe=UnixProbe(path=str(layout.instance.run / SOCKET)),
+    )
+
+
+def _legacy(layout: Layout, port: int) -> tuple[str, ...]:
+    return _module(
+        "vks.legacy.server",
+        f"--kubeconfig={layout.component_kubeconfig('legacy')}",
+        f"--health-addr=127.0.0.1:{port}",
+        f"--hub-listen={SERVICES_ADDRESS}:{LEGACY_HUB_PORT}",
+        f"--hub-url=wss://{SERVICES_ADDRESS}:{LEGACY_HUB_PORT}",
+        f"--hub-cert={layout.pki / 'legacy-hub.crt'}",
+        f"--hub-key={layout.pki / 'legacy-hub.key'}",
+        f"--hub-ca={layout.pki / 'ca.crt'}",
     )
 
 

@@ -32,10 +32,12 @@ def spread(
     pool: NodePool, current: Mapping[str, int], machines: Iterable[Machine]
 ) -> dict[str, int]:
     """Replicas per zone, `current` being what each is asked to hold. A zone whose node was
-    deleted has one less; nothing is moved to even that out before the pool is scaled again."""
+    deleted has one less; nothing is moved to even that out before the pool is scaled again. An
+    autoscaled pool's numbers are within the autoscaler's bounds, whatever they add up to."""
     going = _yet_to_go(pool.spec.leaving, current, machines)
     left = {zone: count - going[zone] for zone, count in current.items()}
-    if set(left) == {*pool.spec.zones} and sum(left.values()) == pool.spec.replicas:
+    fixed = pool.spec.autoscaling is None
+    if fixed and set(left) == {*pool.spec.zones} and sum(left.values()) == pool.spec.replicas:
         return left
     return wanted(pool.spec, left)
 

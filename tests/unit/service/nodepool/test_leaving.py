@@ -9,6 +9,7 @@ from tests.unit.service.builders import node_pool
 
 from vks.kube.objects import ObjectMeta
 from vks.resources.clusterapi import Machine, MachineSpec
+from vks.resources.nodepool import AutoscalingSpec
 from vks.service.nodepool.leaving import spread
 
 Z1, Z2, Z3 = "tokyo-1", "tokyo-2", "tokyo-3"
@@ -29,6 +30,11 @@ def test_exactly_the_zone_of_the_node_has_one_less(zone: str) -> None:
     pool = node_pool(replicas=4, leaving=(f"{zone}/0",))
     after = spread(pool, counts, machines(counts))
     assert after == counts | {zone: counts[zone] - 1}
+
+
+def test_the_bounds_of_the_autoscaler_hold_whatever_the_numbers_add_up_to() -> None:
+    pool = node_pool(replicas=0, autoscaling=AutoscalingSpec(min=3, max=9))
+    assert spread(pool, {Z1: 0, Z2: 0, Z3: 0}, []) == {Z1: 1, Z2: 1, Z3: 1}
 
 
 def test_the_answer_stays_while_the_node_goes_and_after() -> None:

@@ -31,8 +31,7 @@ CONTROL_PLANE_REMEDIATION = {
     "minHealthyPeriodSeconds": 1800,
 }
 
-_CHECKS = {
-    "nodeStartupTimeoutSeconds": _STARTUP_SECONDS,
+_CHECKS: Body = {
     "unhealthyNodeConditions": [
         {"type": "Ready", "status": "Unknown", "timeoutSeconds": _NODE_SECONDS},
         {"type": "Ready", "status": "False", "timeoutSeconds": _NODE_SECONDS},
@@ -47,14 +46,17 @@ def control_plane_health(cluster: ManagedCluster) -> Manifest:
     """Looks after the control plane."""
     name = control_plane_name(cluster.metadata.name)
     replicas = cluster.spec.control_plane.replicas
-    check = _check(cluster, name, {CONTROL_PLANE_LABEL: ""}, replicas)
+    check = _check(cluster, name, {CONTROL_PLANE_LABEL: ""}, replicas, _STARTUP_SECONDS)
     return Manifest(MachineHealthCheck, owned(check, cluster))
 
 
 def pool_health(cluster: ManagedCluster, pool: NodePool) -> Manifest:
-    """Looks after a pool in all its zones."""
-    name = pool.metadata.name
-    check = _check(cluster, name, {POOL_LABEL: pool.spec.pool_name}, pool.spec.replicas)
+    """Looks after a pool in all its zones. Nodes join only when their user script's `pre` has
+    ended, and are waited for as much longer."""
+    script = pool.spec.user_script
+    startup = _STARTUP_SECONDS + (script.timeout_seconds if script and script.pre else 0)
+    labels = {POOL_LABEL: pool.spec.pool_name}
+    check = _check(cluster, pool.metadata.name, labels, pool.size, startup)
     return Manifest(MachineHealthCheck, owned(check, pool))
 
 
@@ -63,13 +65,15 @@ def unhealthy_limit(replicas: int) -> int:
     return max(1, int(replicas * UNHEALTHY_PART))
 
 
-def _check(cluster: ManagedCluster, name: str, machines: Mapping[str, str], replicas: int) -> Body:
+def _check(
+    cluster: ManagedCluster, name: str, machines: Mapping[str, str], replicas: int, startup: int
+) -> Body:
     spec = {
         "clusterName": cluster.metadata.name,
         "selector": {
             "matchLabels": {"cluster.x-k8s.io/cluster-name": cluster.metadata.name, **machines}
         },
-        "checks": _CHECKS,
+        "checks": {"nodeStartupTimeoutSeconds": startup, **_CHECKS},
         "remediation": {"triggerIf": {"unhealthyLessThanOrEqualTo": unhealthy_limit(replicas)}},
     }
     return {"metadata": metadata(cluster, name), "spec": spec}

@@ -54,3 +54,11 @@ generate: venv ## Write the generated files again (CRDs, clusterctl components, 
 	$(BIN)/python -m vks.resources.crd config/crd
 	$(BIN)/python -m vks.provider.components config
 	$(BIN)/python -m docs.generate docs/reference
+
+.PHONY: bench-create
+bench-create: venv ## Compare creating a cluster with bare kubeadm (15 minutes, alone on the machine)
+	$(BIN)/python -m benchmarks.create
+
+.PHONY: bench-runtime
+bench-runtime: venv ## Compare the controller runtime with kopf and controller-runtime (20 minutes)
+	$(BIN)/python -m benchmarks.runtime

@@ -1,0 +1,1 @@
+"""The programs under test, each a process of its own."""

@@ -1,4 +1,4 @@
-"""HTTP to one API server: connections, credentials, errors and timing. Knows no kinds."""
+"""HTTP to one API server: credentials, errors and timing. Knows no kinds."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from types import TracebackType
 from typing import NamedTuple, Self
-from urllib.parse import urlsplit
-
-import aiohttp
-from yarl import URL
+from urllib.parse import urlencode, urlsplit
 
 from vks.kube.config import ClientConfig
 from vks.kube.errors import ApiError, Unavailable, error_from_status
+from vks.kube.http1 import Answer, Connection
+from vks.kube.pool import Endpoint, Pool
 
 _CONNECT_TIMEOUT = 10.0
 _TOKEN_FILE_TTL = 60.0
@@ -38,16 +38,20 @@ class Transport:
     """Sends requests with our credentials over kept connections. Close it when done."""
 
     def __init__(self, config: ClientConfig, *, user_agent: str, timeout: float) -> None:
-        self.host = urlsplit(config.server).netloc
+        parts = urlsplit(config.server)
+        self.host = parts.netloc
         self.observer: RequestObserver | None = None
         self._config = config
-        self._user_agent = user_agent
-        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=_CONNECT_TIMEOUT)
-        # A watch has no total time; whoever reads it watches over its silence.
-        self._stream_timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=None
+        self._base_path = parts.path.rstrip("/")
+        # Compressing costs both sides more than a data centre's network does.
+        self._fixed_head = (
+            f"Host: {parts.netloc.rpartition('@')[2]}\r\n"
+            f"User-Agent: {user_agent}\r\n"
+            "Accept-Encoding: identity\r\n"
         )
-        self._session: aiohttp.ClientSession | None = None
+        self._timeout = timeout
+        self._pool: Pool | None = None
+        self._closed = False
         self._opening = asyncio.Lock()
         self._token = config.token
         self._token_read_at = float("-inf")
@@ -65,93 +69,98 @@ class Transport:
 
     async def close(self) -> None:
         """Closes every connection; running requests fail with Unavailable."""
-        if self._session is not None:
-            await self._session.close()
+        self._closed = True
+        if self._pool is not None:
+            self._pool.close()
 
     async def send(self, request: Request) -> bytes:
         """The body of a 2xx answer. Raises ApiError."""
-        async with self._exchange(request, self._timeout) as response:
-            try:
-                return await response.read()
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise _no_answer(request, error) from error
+        try:
+            async with asyncio.timeout(self._timeout):
+                pool, connection, answer = await self._begin(request)
+                try:
+                    body = await connection.body()
+                finally:
+                    pool.release(connection)
+        except (OSError, TimeoutError) as error:
+            raise _no_answer(request, error) from error
+        if answer.status >= 300:
+            raise self._refusal(answer, body)
+        return body
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The chunks of a 2xx answer as they arrive. Raises ApiError, also from within."""
-        async with self._exchange(request, self._stream_timeout) as response:
-            yield _chunks(request, response)
+        """The chunks of a 2xx answer as they arrive. Raises ApiError, also from within.
 
-    @asynccontextmanager
-    async def _exchange(
-        self, request: Request, timeout: aiohttp.ClientTimeout
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        A stream has no total time; whoever reads it watches over its silence.
+        """
+        pool, connection, answer = await self._begin(request)
+        try:
+            chunks = _chunks(request, connection)
+            if answer.status >= 300:
+                raise self._refusal(answer, b"".join([chunk async for chunk in chunks]))
+            yield chunks
+        finally:
+            pool.release(connection)
+
+    async def _begin(self, request: Request) -> tuple[Pool, Connection, Answer]:
+        """Sends the request and waits for the head of its answer. Raises Unavailable."""
         started = time.perf_counter()
         code = "<error>"
         try:
-            session = await self._open()
-            response = await session.request(
-                request.method,
-                URL(self._config.server + request.path, encoded=True).extend_query(request.params),
-                data=request.body,
-                headers=await self._headers(request),
-                timeout=timeout,
-                proxy=self._config.proxy_url or None,
-                server_hostname=self._config.tls_server_name or None,
-                allow_redirects=False,
-            )
-            code = str(response.status)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            # OSError and ValueError: certificates or a token file that cannot be used.
+            pool = await self._open()
+            data = self._encoded(request, await self._current_token())
+            connection, answer = await pool.send(data, safe=request.method == "GET")
+            code = str(answer.status)
+        except (OSError, TimeoutError, ValueError) as error:
+            # ValueError: a URL, certificates or a token that cannot be used.
             raise _no_answer(request, error) from error
         finally:
             if self.observer is not None:
                 elapsed = time.perf_counter() - started
                 self.observer(request.method, self.host, code, elapsed)
-        async with response:
-            if response.status >= 300:
-                raise await self._refusal(request, response)
-            yield response
+        return pool, connection, answer
 
-    async def _refusal(self, request: Request, response: aiohttp.ClientResponse) -> ApiError:
-        if response.status == 401:
+    def _refusal(self, answer: Answer, body: bytes) -> ApiError:
+        if answer.status == 401:
             self._token_read_at = float("-inf")  # the file may hold a newer one already
-        try:
-            body = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return _no_answer(request, error)
         return error_from_status(
             body,
-            http_status=response.status,
-            retry_after=_seconds(response.headers.get("Retry-After", "")),
+            http_status=answer.status,
+            retry_after=_seconds(answer.headers.get("retry-after", "")),
         )
 
-    async def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    async def _open(self) -> Pool:
+        if self._pool is None:
             async with self._opening:
-                if self._session is None:
-                    context = await asyncio.to_thread(self._config.ssl_context)
-                    self._session = aiohttp.ClientSession(
-                        connector=aiohttp.TCPConnector(
-                            ssl=True if context is None else context,
-                            limit=0,  # every watch holds a connection; workers bound the rest
-                        ),
-                        # Compressing costs both sides more than a data centre's network does.
-                        headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
-                        auto_decompress=False,
-                        cookie_jar=aiohttp.DummyCookieJar(),
+                if self._pool is None:
+                    endpoint = Endpoint.of(
+                        self._config.server,
+                        await asyncio.to_thread(self._config.ssl_context),
+                        proxy_url=self._config.proxy_url,
+                        tls_name=self._config.tls_server_name,
                     )
-        if self._session.closed:
+                    self._pool = Pool(endpoint, connect_timeout=_CONNECT_TIMEOUT)
+        if self._closed:
             raise Unavailable("the client is closed", reason="ClientClosed")
-        return self._session
+        return self._pool
 
-    async def _headers(self, request: Request) -> dict[str, str]:
-        headers = {"Accept": request.accept}
-        if request.body is not None:
-            headers["Content-Type"] = request.content_type
-        if token := await self._current_token():
-            headers["Authorization"] = f"Bearer {token}"
-        return headers
+    def _encoded(self, request: Request, token: str) -> bytes:
+        """The request on the wire. Raises ValueError for a token that is no header's value."""
+        target = self._base_path + request.path
+        if request.params:
+            target = f"{target}?{_query(tuple(request.params.items()))}"
+        head = (
+            f"{request.method} {target} HTTP/1.1\r\n{self._fixed_head}Accept: {request.accept}\r\n"
+        )
+        if token:
+            if not token.isprintable():
+                raise ValueError("the token is not a line of text")
+            head += f"Authorization: Bearer {token}\r\n"
+        if request.body is None:
+            return f"{head}\r\n".encode()
+        length = f"Content-Length: {len(request.body)}\r\n"
+        return f"{head}Content-Type: {request.content_type}\r\n{length}\r\n".encode() + request.body
 
     async def _current_token(self) -> str:
         path = self._config.token_file
@@ -161,11 +170,16 @@ class Transport:
         return self._token
 
 
-async def _chunks(request: Request, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+@lru_cache(maxsize=256)  # a controller's writes have the same few parameters each time
+def _query(params: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(params)
+
+
+async def _chunks(request: Request, connection: Connection) -> AsyncIterator[bytes]:
     try:
-        async for chunk in response.content.iter_any():
+        async for chunk in connection.chunks():
             yield chunk
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except OSError as error:
         raise _no_answer(request, error) from error
 
 

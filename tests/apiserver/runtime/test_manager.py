@@ -68,10 +68,7 @@ async def test_a_controller_brings_objects_to_the_wanted_state_without_reading_s
             await client.create(ConfigMap, body(namespace, name))
 
         def all_counted() -> bool:
-            return all(
-                (found := store.get(Key(namespace, name))) and found.data.get("count") == "10"
-                for name in names
-            )
+            return all(seen.get(name, [])[-1:] == [10] for name in names)
 
         await eventually(all_counted)
         for counts in seen.values():

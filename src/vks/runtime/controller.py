@@ -17,7 +17,13 @@ from vks.kube.objects import Key
 from vks.kube.writes import Write, record_writes
 from vks.runtime.informer import Change, Informer
 from vks.runtime.metrics import Metrics
-from vks.runtime.queue import LOW_PRIORITY, NORMAL_PRIORITY, QueueShutDownError, WorkQueue
+from vks.runtime.queue import (
+    HIGH_PRIORITY,
+    LOW_PRIORITY,
+    NORMAL_PRIORITY,
+    QueueShutDownError,
+    WorkQueue,
+)
 from vks.runtime.result import Result, Terminal, Transient, Waiting
 from vks.runtime.watches import Source, Watch
 
@@ -163,7 +169,7 @@ class Controller:
 
     def _handler(self, watch: Watch[Any]) -> Callable[[Change[Any]], None]:
         def on_change(change: Change[Any]) -> None:
-            priority = LOW_PRIORITY if change.initial else NORMAL_PRIORITY
+            priority = _priority(change)
             for key in watch.keys(change):
                 self._enqueue(key, priority)
 
@@ -291,6 +297,12 @@ class Controller:
             self._log.warning("cache is behind its own writes", key=str(key))
         finally:
             self.queue.done(key)
+
+
+def _priority(change: Change[Any]) -> int:
+    if change.new is not None and change.new.deleting:
+        return HIGH_PRIORITY
+    return LOW_PRIORITY if change.initial else NORMAL_PRIORITY
 
 
 def _label(result: Result) -> str:

@@ -204,6 +204,34 @@ def test_workers_are_bounded_and_a_key_is_in_one_of_them() -> None:
     virtual.run(main())
 
 
+def test_changes_overtake_the_first_list_and_deletions_overtake_changes() -> None:
+    async def main() -> list[str]:
+        api = FakeApi()
+        for number in range(20):
+            api.put(f"old-{number}")
+        order: list[str] = []
+
+        async def reconcile(key: Key) -> Result:
+            order.append(key.name)
+            await asyncio.sleep(1.0)
+            return DONE
+
+        rig = Rig(reconcile, api, workers=1)
+        async with running(rig):
+            for number in range(20):
+                api.put(f"new-{number}")
+            await asyncio.sleep(5)
+            api.put("old-19", deletion_timestamp="2026-01-01T00:00:00Z")
+            await asyncio.sleep(60)
+        return order
+
+    order = virtual.run(main())
+    assert order[0].startswith("old-")  # there was nothing else yet
+    assert order.index("old-19") < 8
+    others = [name for name in order[1:] if name != "old-19"]
+    assert others == sorted(others, key=lambda name: name.startswith("old-"))
+
+
 @pytest.mark.parametrize(("delay", "expected"), [(2.0, 2.0), (60.0, 5.0)])
 def test_a_key_waits_until_the_cache_shows_its_own_write(delay: float, expected: float) -> None:
     async def main() -> None:

@@ -43,6 +43,8 @@ class ServerPoller:
         self._clock = clock
         self._followers: dict[str, _Follower] = {}
         self._servers: dict[str, Server] = {}
+        self._listed = False
+        self._listing = asyncio.Lock()
         self._wake = asyncio.Event()
 
     def follow(self, server_id: str, key: Key, *, waiting: bool) -> None:
@@ -63,7 +65,14 @@ class ServerPoller:
         return [follower.key for follower in self._followers.values()]
 
     async def look(self, server_id: str) -> Server | None:
-        """The server as last seen, or asked for when it was not; None when it does not exist."""
+        """The server as last seen, or asked for when it was not; None when it does not exist.
+
+        The first look lists all servers: after a restart every machine asks for its own.
+        """
+        async with self._listing:
+            if not self._listed:
+                self._servers |= {server.id: server for server in await self._compute.servers()}
+                self._listed = True
         known = self._servers.get(server_id)
         if known is not None:
             return known
@@ -116,6 +125,7 @@ class ServerPoller:
         present = {server.id: server for server in listed if server.id in self._followers}
         before = self._servers
         self._servers = present
+        self._listed = True
         for server_id, follower in list(self._followers.items()):
             if present.get(server_id) != before.get(server_id):
                 self._notify(follower.key)

@@ -33,6 +33,7 @@ class FakeCompute:
     def __init__(self) -> None:
         self.listed: list[Server] = []
         self.times: list[float] = []
+        self.asked: list[str] = []
         self.error: Exception | None = None
 
     async def servers(self) -> list[Server]:
@@ -42,6 +43,7 @@ class FakeCompute:
         return list(self.listed)
 
     async def find_server(self, server_id: str) -> Server | None:
+        self.asked.append(server_id)
         return next((server for server in self.listed if server.id == server_id), None)
 
 
@@ -99,6 +101,27 @@ async def test_without_a_wait_lists_are_rare_and_still_notice_a_deletion() -> No
         await asyncio.sleep(SLOW + 1)
         assert setup.told == [KEY]
         assert await setup.poller.look("s") is None
+
+
+@pytest.mark.looptime
+async def test_after_a_restart_one_list_serves_every_machine() -> None:
+    setup = Setup()
+    setup.compute.listed = [Server(id=f"s-{number}", status="ACTIVE") for number in range(50)]
+    with setup.running():
+
+        async def machine(number: int) -> None:
+            server = await setup.poller.look(f"s-{number}")
+            assert server is not None
+            setup.poller.follow(server.id, Key("p-test", f"m-{number}"), waiting=False)
+
+        await asyncio.gather(*(machine(number) for number in range(50)))
+        assert len(setup.compute.times) <= 2  # the machines' and its own
+        assert setup.compute.asked == []
+        await asyncio.sleep(SLOW + 1)
+        assert setup.told == []  # what the next list shows is no news
+        setup.compute.listed.append(Server(id="new", status="BUILD"))
+        assert await setup.poller.look("new") is not None
+        assert setup.compute.asked == ["new"]
 
 
 @pytest.mark.looptime

@@ -300,7 +300,7 @@ class Region:
 
 
 class Faults:
-    """The local Verda's fault injection."""
+    """The local Verda's fault injection and call counters."""
 
     def __init__(self, auth_url: str) -> None:
         self._base = auth_url.removesuffix("/identity/v3") + "/admin"
@@ -312,3 +312,12 @@ class Faults:
 
     def clear(self) -> None:
         requests.delete(f"{self._base}/faults", timeout=10)
+
+    def forget_calls(self) -> None:
+        """Count from zero."""
+        requests.delete(f"{self._base}/calls", timeout=10)
+
+    def calls(self) -> dict[str, int]:
+        """How often each kind of call was made: `SERVICE METHOD ROUTE`."""
+        made: dict[str, int] = requests.get(f"{self._base}/calls", timeout=10).json()["calls"]
+        return {kind: count for kind, count in made.items() if not kind.startswith("admin ")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,6 +20,11 @@ _HOSTS_PER_ZONE = 3
 #: The service's own user and the people's: user -> default project.
 SERVICE_USER = "vks"
 USERS = {"admin": "admin", "demo": "test"}
+
+#: Servers per GiB of memory that project `test` may have: a control plane holds 0.4 GiB. A number
+#: with a digit too many must not take the machine down.
+_SERVERS_PER_GIB = 2
+_FEWEST_SERVERS = 8
 
 _FLAVORS = (("small", 1, 2048), ("medium", 2, 4096), ("large", 4, 8192))
 
@@ -145,8 +151,17 @@ def _without_fabric(port: int) -> dict[str, Any]:
     }
 
 
+def most_servers(meminfo: str) -> int:
+    """How many real servers a machine with that /proc/meminfo carries."""
+    line = next(line for line in meminfo.splitlines() if line.startswith("MemTotal:"))
+    return max(_FEWEST_SERVERS, int(line.split()[1]) * _SERVERS_PER_GIB // 2**20)
+
+
 def _quotas(layout: Layout) -> dict[str, Any]:
     """Hollow servers cost nothing: scale is what they are for."""
+    if layout.servers == "lxc":
+        limit = most_servers(Path("/proc/meminfo").read_text())
+        return {"quotas": {"compute": {"instances": limit}}}
     if layout.servers != "hollow":
         return {}
     return {

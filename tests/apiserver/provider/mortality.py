@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.apiserver.provider.region import OPTIONS
+from tests.support.mortality import Life
 
 import vks.verda.accounts
 from vks.kube.client import Client
@@ -20,26 +21,6 @@ from vks.verda.cloud import Cloud
 _CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-class Life:
-    """One process's life: its `limit`th performed change to the cloud is its last act."""
-
-    def __init__(self, limit: int) -> None:
-        self._left = limit
-        self.over = asyncio.Event()
-
-    async def perform(self, call: Callable[[], Awaitable[Any]], *, changes: bool) -> Any:
-        if self.over.is_set():
-            await asyncio.Event().wait()
-        answer = await call()
-        if changes:
-            self._left -= 1
-            if self._left <= 0:
-                self.over.set()
-        if self.over.is_set():  # the answer reaches nobody
-            await asyncio.Event().wait()
-        return answer
-
-
 def mortal_cloud(life: Life) -> type[Cloud]:
     """A Cloud whose calls are acts of that life."""
 
@@ -50,7 +31,7 @@ def mortal_cloud(life: Life) -> type[Cloud]:
 
             async def mortal(service: Any, method: str, path: str, **fields: Any) -> Any:
                 return await life.perform(
-                    lambda: request(service, method, path, **fields), changes=method in _CHANGES
+                    lambda: request(service, method, path, **fields), lambda _: method in _CHANGES
                 )
 
             self._transport.request = mortal  # type: ignore[method-assign]

@@ -76,10 +76,10 @@ async def eventually(observe: Callable[[], Awaitable[T]], patience: float = PATI
 
 
 @contextlib.asynccontextmanager
-async def provider(client: Client, namespace: str) -> AsyncIterator[Manager]:
-    """The provider's controllers for one namespace, stopped at the end."""
+async def provider(client: Client, namespace: str, **more: Any) -> AsyncIterator[Manager]:
+    """The provider's controllers for one namespace, with these options, stopped at the end."""
     manager = Manager(client, name="vks-provider", grace_period=2.0)
-    options = Options(**{**vars(OPTIONS), "namespace": namespace})
+    options = Options(**{**vars(OPTIONS), "namespace": namespace, **more})
     setup(manager, client, options)
     stop = asyncio.Event()
     task = asyncio.create_task(manager.run(stop))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
@@ -73,6 +73,27 @@ class Pki:
                 )
             )
         return pki
+
+
+def authority(now: datetime) -> tuple[bytes, bytes]:
+    """Certificate and RSA key of an authority that begins now, as kubeadm writes them."""
+    key = rsa.generate_private_key(65537, 2048)
+    name = _name("kubernetes")
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    return certificate.public_bytes(pem), private
 
 
 def _name(common_name: str, organisation: str | None = None) -> x509.Name:

@@ -31,7 +31,7 @@ from vks.service.upgrade import controller as upgrade
 from vks.verda.compute import Flavor, Keypair, Limits
 from vks.verda.credentials import CloudConfig
 from vks.verda.image import Image
-from vks.verda.network import FixedIP, Network, Port, Subnet
+from vks.verda.network import FixedIP, Network, Port, Subnet, Usage
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -51,6 +51,7 @@ class FixedCloud:
     def __init__(self, quota: Limits | None = None) -> None:
         self.quota = quota or Limits()
         self.balancers = {"loadbalancers": 10, "used_loadbalancers": 0}
+        self.network: dict[str, Usage] = {}
 
     async def flavors(self) -> list[Flavor]:
         return [Flavor(id="f1", name="small", vcpus=2, ram=2048)]
@@ -76,6 +77,12 @@ class FixedCloud:
 
     async def limits(self) -> Limits:
         return self.quota
+
+    async def network_quota(self) -> dict[str, Usage]:
+        return self.network
+
+    async def pool_ranges(self) -> list[str]:
+        return ["10.60.1.0/24", "10.60.2.0/23"]
 
     async def load_balancers(self) -> dict[str, int]:
         return self.balancers
@@ -147,14 +154,13 @@ async def install_crds(client: Client) -> None:
 
 async def _established(client: Client, name: str) -> bool:
     crd = await client.get(CRDS, name)
-    conditions = crd.get("status", {}).get("conditions", [])
+    conditions = crd.get("status", {}).get("conditions") or ()
     return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 
-@asynccontextmanager
-async def controllers(client: Client) -> AsyncIterator[Manager]:
-    """All controllers of the service, running."""
-    manager = Manager(client, name="test-controllers")
+def service_manager(client: Client, **options: Any) -> Manager:
+    """All controllers of the service, ready to run."""
+    manager = Manager(client, name="test-controllers", **options)
     caches = Caches.of(manager)
     config = Config(regions=(region_config(),))
     project.setup(manager, caches, service_user())
@@ -163,6 +169,13 @@ async def controllers(client: Client) -> AsyncIterator[Manager]:
     upgrade.setup(manager, caches)
     repair.setup(manager, caches)
     operation.setup(manager, caches, config.operation_retention)
+    return manager
+
+
+@asynccontextmanager
+async def controllers(client: Client) -> AsyncIterator[Manager]:
+    """The same, running."""
+    manager = service_manager(client)
     stop = asyncio.Event()
     task = asyncio.create_task(manager.run(stop))
     try:

@@ -14,6 +14,7 @@ COMMANDS = {
     "node": ("vks.cli.node", "Recreate, cordon, drain and delete single nodes."),
     "static-ip": ("vks.cli.static_ip", "Reserved addresses of node pools."),
     "kubeconfig": ("vks.cli.kubeconfig", "Credentials for a cluster."),
+    "project": ("vks.cli.project", "The credential's project and its quotas."),
     "operation": ("vks.cli.operation", "Follow changes to their end."),
     "region": ("vks.cli.region", "Regions and what they offer."),
     "up": ("vks.cli.local", "Start the local region."),

@@ -94,9 +94,11 @@ class Limits(msgspec.Struct, frozen=True):
     max_instances: int = msgspec.field(name="maxTotalInstances", default=-1)
     max_cores: int = msgspec.field(name="maxTotalCores", default=-1)
     max_ram: int = msgspec.field(name="maxTotalRAMSize", default=-1)
+    max_server_groups: int = msgspec.field(name="maxServerGroups", default=-1)
     instances: int = msgspec.field(name="totalInstancesUsed", default=0)
     cores: int = msgspec.field(name="totalCoresUsed", default=0)
     ram: int = msgspec.field(name="totalRAMUsed", default=0)
+    server_groups: int = msgspec.field(name="totalServerGroupsUsed", default=0)
 
 
 class ServerRequest(NamedTuple):

@@ -42,6 +42,20 @@ class Subnet(msgspec.Struct, frozen=True):
     description: str = ""
 
 
+class SubnetPool(msgspec.Struct, frozen=True):
+    id: str
+    prefixes: tuple[str, ...] = ()
+    ip_version: int = 4
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """A quota and what is taken of it; a limit of -1 is none."""
+
+    limit: int = -1
+    used: int = 0
+    reserved: int = 0
+
+
 class Route(msgspec.Struct, frozen=True):
     destination: str
     nexthop: str
@@ -163,6 +177,19 @@ class NetworkClient:
         fields: dict[str, Any] = {"name": name, "network_id": network_id, "ip_version": 4}
         fields |= {"cidr": cidr} if cidr else {"use_default_subnetpool": True}
         return await self._create("subnet", owner, fields, Subnet)
+
+    async def default_pool(self) -> SubnetPool | None:
+        """The pool that IPv4 subnets without a range of their own come from."""
+        params = {"is_default": "true"}
+        pools = await self._transport.list(
+            NETWORK, "/subnetpools", "subnetpools", SubnetPool, params
+        )
+        return next((pool for pool in pools if pool.ip_version == 4), None)
+
+    async def quota(self, project_id: str) -> dict[str, Usage]:
+        """The project's quotas and their use, by Neutron's names (`port`, `security_group` …)."""
+        path = f"/quotas/{project_id}/details"
+        return await self._transport.get(NETWORK, path, "quota", dict[str, Usage])
 
     async def router(self, router_id: str) -> Router:
         return await self._transport.get(NETWORK, f"/routers/{router_id}", "router", Router)

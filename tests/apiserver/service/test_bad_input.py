@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from tests.apiserver.service.conftest import Vks
-from tests.support.service import cluster_request
+from tests.support.service import cluster_request, until
 
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.resources.operation import Operation
 from vks.verda.compute import Limits
+from vks.verda.network import Usage
 
 
 def pool(**more: Any) -> dict[str, Any]:
@@ -27,7 +28,8 @@ def plane(**more: Any) -> dict[str, Any]:
 
 #: 60 kB that no packing makes smaller than Nova's limit.
 NOISE = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=60_000))
-
+TAINT = {"key": "dedicated", "effect": "NoSchedule"}
+RESERVED_TAINT = {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}
 BAD = [
     ({"version": "v1.99.0"}, 422, "invalid", "version"),
     ({"version": ""}, 422, "invalid", "version"),
@@ -90,6 +92,23 @@ BAD = [
         "invalid",
         "nodePools.0.userScript.onFailure",
     ),
+    (pool(taints=[RESERVED_TAINT]), 422, "invalid", "nodePools.0.taints.0.key"),
+    *(
+        (pool(labels={key: ""}), 422, "invalid", f"nodePools.0.labels.{key}")
+        for key in (
+            "topology.kubernetes.io/zone",
+            "node-role.kubernetes.io/control-plane",
+            "cluster.x-k8s.io/cluster-name",
+        )
+    ),
+    ({"network": {"podCidr": "10.60.0.0/16"}}, 422, "invalid", "network.podCidr"),
+    ({"network": {"serviceCidr": "10.60.3.0/24"}}, 422, "invalid", "network.serviceCidr"),
+    (
+        {"network": {"networkId": "n1", "podCidr": "10.60.0.0/20"}},
+        422,
+        "invalid",
+        "network.podCidr",
+    ),
 ]
 
 
@@ -136,6 +155,71 @@ async def test_a_quota_that_is_too_small_says_what_is_missing(vks: Vks) -> None:
         "quota.instances": "6 instances wanted, 5 free of 10: 1 missing",
         "quota.ram": "12288 MiB ram wanted, 8192 MiB free of 12288 MiB: 4096 MiB missing",
     }
+
+
+async def test_quotas_of_the_network_count_what_a_cluster_takes(vks: Vks) -> None:
+    vks.identity.cloud.network = {
+        "network": Usage(limit=3, used=3),
+        "port": Usage(limit=10, used=4),
+        "router": Usage(limit=-1, used=8),
+        "security_group": Usage(limit=1, used=0),
+    }
+    vks.identity.cloud.quota = Limits(max_server_groups=1)
+    answer = await vks.call("POST", "/clusters", cluster_request())
+    assert {error["field"]: error["message"] for error in answer.json()["errors"]} == {
+        "quota.networks": "1 networks wanted, 0 free of 3: 1 missing",
+        "quota.ports": "7 ports wanted, 6 free of 10: 1 missing",
+        "quota.serverGroups": "2 serverGroups wanted, 1 free of 1: 1 missing",
+    }
+
+
+async def test_a_cluster_on_a_network_that_exists_takes_none(vks: Vks) -> None:
+    vks.identity.cloud.network = {"network": Usage(limit=0), "router": Usage(limit=0)}
+    request = cluster_request(network={"networkId": "n1"})
+    assert (await vks.call("POST", "/clusters", request)).status_code == 202
+
+
+async def test_a_role_may_be_given_to_nodes(vks: Vks) -> None:
+    request = cluster_request() | pool(labels={"node-role.kubernetes.io/gpu": "", "tier": "web"})
+    assert (await vks.call("POST", "/clusters", request)).status_code == 202
+
+
+async def test_a_pool_too_many_is_refused(vks: Vks) -> None:
+    pools = [{"name": f"p{n}", "replicas": 0, "flavor": "small"} for n in range(20)]
+    assert (
+        await vks.call("POST", "/clusters", cluster_request(nodePools=pools))
+    ).status_code == 202
+
+    async def made() -> bool:
+        return len((await vks.client.list(NodePool, vks.namespace)).items) == 20
+
+    await until(made)
+    one_more = {"name": "more", "replicas": 0, "flavor": "small"}
+    answer = await vks.call("POST", "/clusters/demo/node-pools", one_more)
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"field": "name", "message": "a cluster has at most 20 pools"}
+    ]
+
+
+async def test_growing_beyond_the_quota_names_the_field_and_what_is_missing(vks: Vks) -> None:
+    assert (await vks.call("POST", "/clusters", cluster_request(nodePools=[]))).status_code == 202
+    new = {"name": "p", "replicas": 1, "flavor": "small"}
+    assert (await vks.call("POST", "/clusters/demo/node-pools", new)).status_code == 202
+    vks.identity.cloud.quota = Limits(max_cores=10, cores=8)
+    for path, body, field in (
+        ("/clusters/demo/node-pools/p", {"replicas": 3}, "replicas"),
+        ("/clusters/demo", {"controlPlane": {"replicas": 5}}, "controlPlane.replicas"),
+    ):
+        answer = await vks.call("PATCH", path, body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "quota_exceeded")
+        assert answer.json()["errors"] == [
+            {"field": field, "message": "4 cores wanted, 2 free of 10: 2 missing"}
+        ]
+    # Less is always possible, however full the project is.
+    assert (
+        await vks.call("PATCH", "/clusters/demo/node-pools/p", {"replicas": 0})
+    ).status_code == 202
 
 
 async def test_a_quota_of_load_balancers_counts_too(vks: Vks) -> None:
@@ -210,6 +294,8 @@ async def test_a_project_is_found_by_id_too(vks: Vks) -> None:
         ({"autoscaling": {"min": 2, "max": 1}}, "autoscaling.min"),
         ({"autoscaling": {"min": 0, "max": 3}, "replicas": 2}, "replicas"),
         ({"maxSurge": 0}, "maxSurge"),
+        ({"labels": {"kubernetes.io/hostname": "x"}}, "labels.kubernetes.io/hostname"),
+        ({"taints": [TAINT, TAINT]}, "taints.1"),
     ],
 )
 async def test_an_invalid_change_of_a_pool_is_refused(
@@ -222,6 +308,56 @@ async def test_an_invalid_change_of_a_pool_is_refused(
     answer = await vks.call("PATCH", "/clusters/demo/node-pools/p", body)
     assert answer.status_code == 422, answer.text
     assert field in [error["field"] for error in answer.json()["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "field"),
+    [
+        ("limit=0", 422, "limit"),
+        ("limit=501", 422, "limit"),
+        ("limit=many", 422, "limit"),
+        ("continue=nonsense", 400, None),
+        ("continue=MDpub25zZW5zZQ%3D%3D", 400, None),  # well-formed, unknown to the API server
+        ("continue=OTk6", 400, None),  # a region that there is not
+    ],
+)
+async def test_a_page_that_there_is_not_is_refused(
+    vks: Vks, query: str, status: int, field: str | None
+) -> None:
+    answer = await vks.call("GET", f"/clusters?{query}")
+    assert answer.status_code == status, answer.text
+    assert [error["field"] for error in answer.json()["errors"]] == ([field] if field else [])
+
+
+async def test_what_belongs_to_others_looks_like_what_does_not_exist(vks: Vks) -> None:
+    assert (await vks.call("POST", "/clusters", cluster_request())).status_code == 202
+    mine = (await vks.call("GET", "/operations")).json()["items"][0]["id"]
+    foreign = {"x-auth-token": "stranger"}
+    answers = {}
+    for base in (vks.base, f"{vks.base}-other"):
+        for path in (
+            "/clusters/demo",
+            "/clusters/demo/nodes",
+            "/clusters/demo/events",
+            "/clusters/demo/node-pools",
+            "/clusters/demo/node-pools/default",
+            f"/operations/{mine}",
+        ):
+            answer = await vks.api.get(base + path, headers=foreign)
+            answers[base + path] = (answer.status_code, answer.json()["code"])
+    assert set(answers.values()) == {(404, "not_found")}
+    for method, path in (
+        ("PATCH", "/clusters/demo"),
+        ("DELETE", "/clusters/demo"),
+        ("POST", "/clusters/demo/kubeconfig"),
+        ("DELETE", "/clusters/demo/node-pools/default"),
+    ):
+        body = {"controlPlane": {"replicas": 1}} if method == "PATCH" else None
+        answer = await vks.api.request(
+            method, f"{vks.base}-other{path}", json=body, headers=foreign
+        )
+        assert answer.status_code == 404
+    assert (await vks.call("GET", "/clusters/demo")).json()["deletedAt"] is None
 
 
 async def test_a_kubeconfig_is_not_there_before_the_cluster_is(vks: Vks) -> None:

@@ -11,8 +11,8 @@ from tests.support.clouds import Cloud, Project
 from tests.support.openstack.layout import REGION, ZONES
 
 from vks.service.api.auth import KeystoneIdentity
+from vks.service.api.offer import read_offer
 from vks.service.api.problems import Problem
-from vks.service.api.validation import read_offer
 from vks.service.config import CloudAccess, Config, RegionConfig
 from vks.verda.transport import thread_pool
 
@@ -64,7 +64,9 @@ async def test_the_offer_is_what_the_project_sees(
     offer = await read_offer(caller.clouds[REGION], tuple(ZONES))
     assert offer.flavors
     assert offer.images
-    assert offer.quota.max_instances != 0
+    assert offer.pool_ranges
+    assert offer.quotas["instances"].limit != 0
+    assert offer.quotas["ports"].limit > 0
 
 
 @pytest.mark.parametrize("token", ["unknown", "ünknown", "x" * 5000, "a\nb"])

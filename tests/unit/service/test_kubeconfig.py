@@ -8,37 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import yaml
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from tests.support.pki import authority
 
 from vks.service.api.kubeconfig import ADMIN_GROUP, issue, user_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def authority() -> tuple[bytes, bytes]:
-    key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(NOW)
-        .not_valid_after(NOW + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
-    return certificate.public_bytes(pem), private
-
-
 def test_the_certificate_is_the_users_signed_by_the_cluster_and_short_lived() -> None:
-    ca_certificate, ca_key = authority()
+    ca_certificate, ca_key = authority(NOW)
     text = issue(
         cluster="demo",
         server="https://10.60.0.5:6443",

@@ -25,6 +25,7 @@ from vks.service.api.routes import (
     nodes,
     operations,
     pools,
+    projects,
     regions,
     static_ip,
     upgrades,
@@ -49,7 +50,18 @@ def create_app(services: Services) -> FastAPI:
     _handle_errors(app)
     _health(app)
     api = APIRouter(prefix="/v1", responses=RESPONSES)
-    for module in (regions, clusters, details, upgrades, pools, nodes, static_ip, operations):
+    modules = (
+        regions,
+        projects,
+        clusters,
+        details,
+        upgrades,
+        pools,
+        nodes,
+        static_ip,
+        operations,
+    )
+    for module in modules:
         api.include_router(module.router)
     app.include_router(api)
     _document_problems(app)

@@ -16,7 +16,7 @@ from vks.verda.cloud import Cloud
 from vks.verda.compute import Flavor, Keypair, Limits
 from vks.verda.errors import CloudError, Unauthorized
 from vks.verda.image import Image
-from vks.verda.network import Network, Port, Subnet
+from vks.verda.network import Network, Port, Subnet, Usage
 
 #: Seconds for which a validated token is believed: a revoked one works no longer than that.
 TRUSTED = 30.0
@@ -34,25 +34,40 @@ class CallerCloud(Protocol):
     async def ports(self, network_id: str) -> list[Port]: ...
     async def keypairs(self) -> list[Keypair]: ...
     async def limits(self) -> Limits: ...
+    async def network_quota(self) -> dict[str, Usage]:
+        """Neutron's quotas by its own names."""
+        ...
+
+    async def pool_ranges(self) -> list[str]:
+        """The ranges that networks without one of their own get theirs from."""
+        ...
+
     async def load_balancers(self) -> dict[str, int]:
         """LBaaS's quota: `loadbalancers` and `used_loadbalancers`; -1 is unlimited."""
         ...
 
 
 class VerdaCallerCloud:
-    """CallerCloud on the client of the cloud."""
+    """CallerCloud on the client of the cloud.
 
-    def __init__(self, cloud: Cloud) -> None:
+    To an administrator the cloud lists what belongs to all projects; what is foreign to the
+    token's project is left out here.
+    """
+
+    def __init__(self, cloud: Cloud, project_id: str) -> None:
         self._cloud = cloud
+        self._project_id = project_id
 
     async def flavors(self) -> list[Flavor]:
         return await self._cloud.compute.flavors()
 
     async def images(self) -> list[Image]:
-        return await self._cloud.image.images()
+        images = await self._cloud.image.images()
+        return [i for i in images if i.visibility != "private" or i.owner == self._project_id]
 
     async def networks(self) -> list[Network]:
-        return await self._cloud.network.networks()
+        networks = await self._cloud.network.networks()
+        return [n for n in networks if n.shared or n.project_id == self._project_id]
 
     async def subnets(self, network_id: str) -> list[Subnet]:
         return await self._cloud.network.subnets(network_id)
@@ -65,6 +80,13 @@ class VerdaCallerCloud:
 
     async def limits(self) -> Limits:
         return await self._cloud.compute.limits()
+
+    async def network_quota(self) -> dict[str, Usage]:
+        return await self._cloud.network.quota(self._project_id)
+
+    async def pool_ranges(self) -> list[str]:
+        pool = await self._cloud.network.default_pool()
+        return [*pool.prefixes] if pool is not None else []
 
     async def load_balancers(self) -> dict[str, int]:
         return await self._cloud.loadbalancer.quota()
@@ -120,32 +142,31 @@ class KeystoneIdentity:
 
     async def _ask(self, token: str) -> tuple[Caller, float]:
         for url in dict.fromkeys(region.identity_url for region in self._config.regions):
-            clouds: dict[str, CallerCloud] = {}
-            info = None
-            for region in self._config.regions:
-                if region.identity_url != url:
-                    continue
-                try:
-                    cloud, info = await Cloud.from_token(
-                        url, token, self._pool, region_name=region.name
-                    )
-                except Unauthorized:
-                    break
-                except CloudError as error:
-                    raise of_cloud(error) from error
-                clouds[region.name] = VerdaCallerCloud(cloud)
-            if info is None:
+            try:
+                return await self._vouched_for(url, token)
+            except Unauthorized:
                 continue
-            if info.project_id is None or info.project_name is None:
-                raise Problem("unauthenticated", "the token is not scoped to a project")
-            expires = datetime.fromisoformat(info.expires_at)
-            caller = Caller(
-                user_id=info.user_id,
-                user_name=info.user_name,
-                project_id=info.project_id,
-                project_name=info.project_name,
-                roles=frozenset(info.roles),
-                clouds=clouds,
-            )
-            return caller, (expires - datetime.now(UTC)).total_seconds()
+            except CloudError as error:
+                raise of_cloud(error) from error
         raise Problem("unauthenticated", "the token is not valid")
+
+    async def _vouched_for(self, url: str, token: str) -> tuple[Caller, float]:
+        """The caller, and for how many seconds the token is good. Raises CloudError."""
+        regions = [region.name for region in self._config.regions if region.identity_url == url]
+        cloud, info = await Cloud.from_token(url, token, self._pool, region_name=regions[0])
+        if info.project_id is None or info.project_name is None:
+            raise Problem("unauthenticated", "the token is not scoped to a project")
+        clouds: dict[str, CallerCloud] = {regions[0]: VerdaCallerCloud(cloud, info.project_id)}
+        for name in regions[1:]:
+            cloud, _ = await Cloud.from_token(url, token, self._pool, region_name=name)
+            clouds[name] = VerdaCallerCloud(cloud, info.project_id)
+        caller = Caller(
+            user_id=info.user_id,
+            user_name=info.user_name,
+            project_id=info.project_id,
+            project_name=info.project_name,
+            roles=frozenset(info.roles),
+            clouds=clouds,
+        )
+        expires = datetime.fromisoformat(info.expires_at)
+        return caller, (expires - datetime.now(UTC)).total_seconds()

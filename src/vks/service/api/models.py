@@ -232,6 +232,29 @@ class OperationView(Model):
     error: OperationErrorView | None
 
 
+class QuotaView(Model):
+    """`limit` null is none. `ram` is in MiB."""
+
+    limit: int | None
+    used: int
+
+
+class RegionQuotas(Model):
+    region: str
+    quotas: dict[str, QuotaView]
+
+
+class ProjectView(Model):
+    name: str
+    id: str
+
+
+class ProjectDetail(ProjectView):
+    """What the project may use of the cloud in each region, and uses, VKS or not."""
+
+    regions: list[RegionQuotas]
+
+
 class RegionView(Model):
     name: str
     zones: list[str]

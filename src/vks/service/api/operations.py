@@ -9,7 +9,7 @@ finds the change made and records it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vks.kube.errors import AlreadyExists, NotFound
@@ -55,6 +55,17 @@ async def recorded(change: Change, region: Region, namespace: str) -> Operation 
     if operation.spec.request_digest != change.digest:
         raise Problem("idempotency_key_reused", "the Idempotency-Key was used for another request")
     return operation
+
+
+async def recorded_somewhere(
+    change: Change, regions: Sequence[Region]
+) -> tuple[Region, Operation] | None:
+    """The same for a deletion, whose object may be gone already. Raises Problem."""
+    for region in regions if change.key else ():
+        operation = await recorded(change, region, await region.namespace(change.caller))
+        if operation is not None:
+            return region, operation
+    return None
 
 
 async def record(

@@ -7,8 +7,13 @@ from vks.service.api.findings import Findings
 from vks.service.config import Limits
 from vks.service.provisioners.capi import userscript
 
-#: Labels below it say what VKS knows of a node.
-RESERVED = "vks.verda/"
+#: Label and taint keys below these domains are Kubernetes', Cluster API's or ours: controllers
+#: write them, and a pool that wrote them too would never come to rest.
+_RESERVED_DOMAINS = ("kubernetes.io", "k8s.io", "x-k8s.io", "vks.verda")
+#: The exceptions, which are there for whoever runs the cluster (as with kubelet's --node-labels).
+_OPEN_DOMAINS = ("node-role.kubernetes.io", "node-restriction.kubernetes.io")
+#: But by these the control plane is found.
+_CONTROL_PLANE_KEYS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
 
 def check_settings(prefix: str, spec: NodePoolSpec, limits: Limits, found: Findings) -> None:
@@ -17,15 +22,24 @@ def check_settings(prefix: str, spec: NodePoolSpec, limits: Limits, found: Findi
     if spec.max_surge == spec.max_unavailable == 0:
         found.bad(f"{prefix}maxSurge", "must not be 0 when maxUnavailable is: nothing could roll")
     for label in spec.labels:
-        if label.startswith(RESERVED):
-            found.bad(f"{prefix}labels.{label}", f"{RESERVED} is reserved")
+        if is_reserved(label):
+            found.bad(f"{prefix}labels.{label}", "is reserved for Kubernetes and VKS")
     seen = set()
     for index, taint in enumerate(spec.taints):
+        if is_reserved(taint.key):
+            found.bad(f"{prefix}taints.{index}.key", "is reserved for Kubernetes and VKS")
         if (taint.key, taint.effect) in seen:
             found.bad(f"{prefix}taints.{index}", f"{taint.key}:{taint.effect} is there twice")
         seen.add((taint.key, taint.effect))
     if spec.user_script is not None:
         _check_script(f"{prefix}userScript", spec.user_script, found)
+
+
+def is_reserved(key: str) -> bool:
+    """Whether nobody but controllers may give nodes a label or taint of that key."""
+    domain = key.rpartition("/")[0]
+    reserved = any(domain == d or domain.endswith(f".{d}") for d in _RESERVED_DOMAINS)
+    return key in _CONTROL_PLANE_KEYS or (reserved and domain not in _OPEN_DOMAINS)
 
 
 def _check_size(prefix: str, spec: NodePoolSpec, limits: Limits, found: Findings) -> None:

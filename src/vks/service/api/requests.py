@@ -16,8 +16,8 @@ from vks.resources.managedcluster import (
 )
 from vks.resources.nodepool import NodePoolSpec
 from vks.service.api import models
+from vks.service.api.offer import Offer
 from vks.service.api.pool_models import NodePoolCreate
-from vks.service.api.validation import Offer
 
 
 def cluster_spec(

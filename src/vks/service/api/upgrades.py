@@ -9,7 +9,8 @@ from vks.kube.objects import find_condition
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.service.api.models import UpgradeCheck
-from vks.service.api.validation import Offer, quota_shortfalls
+from vks.service.api.offer import Offer
+from vks.service.api.validation import quota_shortfalls
 from vks.service.api.workload import Budget, DeprecatedApi
 from vks.service.managedcluster.status import CONTROL_PLANE_READY
 from vks.service.versions import MAX_KUBELET_SKEW, parse, why_not

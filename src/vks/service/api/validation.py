@@ -1,80 +1,27 @@
 """What a request may ask for in a region: pure functions over the region's offer.
 
 Form (types, patterns, ranges) is checked before, by the models. Here every name and id is held
-against what the caller's own token sees in the cloud: what is foreign is not in the lists, so it
-looks the same as what does not exist.
+against what the caller's own token sees in the cloud (`vks.service.api.offer`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from vks.resources.nodepool import NodePool, NodePoolSpec
-from vks.service.api.auth import CallerCloud
 from vks.service.api.findings import Findings
-from vks.service.api.models import ClusterCreate
+from vks.service.api.models import ClusterCreate, NetworkCreate
+from vks.service.api.offer import Offer
 from vks.service.api.pool_checks import check_settings
 from vks.service.api.pool_models import NodePoolCreate
 from vks.service.api.pool_requests import initial_size, pool_spec
-from vks.service.api.problems import FieldProblem, Problem, of_cloud
+from vks.service.api.problems import FieldProblem, Problem
 from vks.service.config import Limits as RequestLimits
-from vks.verda.compute import Flavor, Keypair, Limits
-from vks.verda.errors import CloudError
-from vks.verda.image import Image
-from vks.verda.network import Network
 
-
-@dataclass(frozen=True)
-class Offer:
-    """What the caller's project can use in a region."""
-
-    zones: tuple[str, ...]
-    flavors: tuple[Flavor, ...]
-    images: tuple[Image, ...]
-    networks: tuple[Network, ...]
-    keypairs: tuple[Keypair, ...]
-    quota: Limits
-    balancers: dict[str, int]
-
-    def flavor(self, reference: str) -> Flavor | None:
-        return next((f for f in self.flavors if reference in (f.id, f.name)), None)
-
-    def image(self, reference: str) -> Image | None:
-        return next((i for i in self.images if reference in (i.id, i.name)), None)
-
-    @property
-    def versions(self) -> dict[str, Image]:
-        """The image for each Kubernetes version; of several the one with the highest name."""
-        usable = [i for i in self.images if i.kubernetes_version and i.status == "active"]
-        return {i.kubernetes_version: i for i in sorted(usable, key=lambda i: (i.name, i.id))}
-
-
-async def read_offer(cloud: CallerCloud, zones: tuple[str, ...]) -> Offer:
-    """Asks the cloud for all of it at once. Raises Problem."""
-    try:
-        flavors, images, networks, keypairs, quota, balancers = await asyncio.gather(
-            cloud.flavors(),
-            cloud.images(),
-            cloud.networks(),
-            cloud.keypairs(),
-            cloud.limits(),
-            cloud.load_balancers(),
-        )
-    except CloudError as error:
-        raise of_cloud(error) from error
-    return Offer(
-        zones,
-        tuple(flavors),
-        tuple(images),
-        tuple(networks),
-        tuple(keypairs),
-        quota,
-        balancers,
-    )
+#: Server groups of a cluster: one per role.
+_SERVER_GROUPS = 2
 
 
 Check = Callable[[Findings], None]
@@ -108,16 +55,31 @@ def check_cluster(
         _check_pool(f"nodePools.{index}.", pool, offer, limits, found)
     servers = [(plane.flavor, plane.replicas)]
     servers += [(pool.flavor, initial_size(pool)) for pool in request.node_pools]
-    _check_quota(servers, offer, found)
-    balancers = offer.balancers
-    _check_limit(
-        "loadBalancers",
-        balancers.get("loadbalancers", -1),
-        balancers.get("used_loadbalancers", 0),
-        1,
-        found,
-    )
+    wanted = _of_servers(servers, offer) | {
+        "loadBalancers": 1,
+        "serverGroups": _SERVER_GROUPS,
+        "securityGroups": 1,
+    }
+    if network.network_id is None:
+        wanted |= {"networks": 1, "subnets": 1, "routers": 1}
+        wanted["ports"] += 1  # the router's
+    _check_quotas(wanted, offer, found)
     more(found)
+    found.settle()
+
+
+def check_ranges(network: NetworkCreate, ranges: Sequence[str]) -> None:
+    """Whether pods and services stay clear of `ranges`, which servers have or may get addresses
+    of: a pod route would hide a server behind it. Raises Problem."""
+    found = Findings()
+    if network.network_id is not None and not ranges:
+        found.bad("network.networkId", "the network has no IPv4 subnet")
+    for field, text in (("podCidr", network.pod_cidr), ("serviceCidr", network.service_cidr)):
+        cidr = ipaddress.ip_network(text)
+        for taken in ranges:
+            if cidr.overlaps(ipaddress.ip_network(taken)):
+                found.bad(f"network.{field}", f"overlaps the servers' network {taken}")
+                break
     found.settle()
 
 
@@ -127,7 +89,7 @@ def check_pool(
     """Raises Problem. `more` is checked before the findings are settled."""
     found = Findings()
     _check_pool("", request, offer, limits, found)
-    _check_quota([(request.flavor, initial_size(request))], offer, found)
+    _check_quotas(_of_servers([(request.flavor, initial_size(request))], offer), offer, found)
     more(found)
     found.settle()
 
@@ -158,7 +120,7 @@ def check_change(
 def check_growth(field: str, flavor: str, more: int, offer: Offer) -> None:
     """Whether `more` servers of a flavor still fit. Raises Problem that names `field`."""
     found = Findings()
-    _check_quota([(flavor, more)], offer, found)
+    _check_quotas(_of_servers([(flavor, more)], offer), offer, found)
     if found.quota and more > 0:
         errors = [FieldProblem(field=field, message=problem.message) for problem in found.quota]
         raise Problem("quota_exceeded", "the project's quota is too small", errors=errors)
@@ -167,7 +129,7 @@ def check_growth(field: str, flavor: str, more: int, offer: Offer) -> None:
 def quota_shortfalls(servers: Iterable[tuple[str, int]], offer: Offer) -> list[str]:
     """What is missing for that many more servers per flavor, one sentence per resource."""
     found = Findings()
-    _check_quota(servers, offer, found)
+    _check_quotas(_of_servers(servers, offer), offer, found)
     return [problem.message for problem in found.quota]
 
 
@@ -233,23 +195,25 @@ def _check_ranges(pods: str, services: str, found: Findings) -> None:
         found.bad("network.serviceCidr", "overlaps network.podCidr")
 
 
-def _check_quota(servers: Iterable[tuple[str, int]], offer: Offer, found: Findings) -> None:
+def _of_servers(servers: Iterable[tuple[str, int]], offer: Offer) -> dict[str, int]:
+    """What servers of these flavors take of the quotas, a port each."""
     chosen = [(offer.flavor(name), count) for name, count in servers]
     known = [(flavor, count) for flavor, count in chosen if flavor is not None]
-    quota = offer.quota
-    for field, limit, used, wanted in (
-        ("instances", quota.max_instances, quota.instances, sum(n for _, n in known)),
-        ("cores", quota.max_cores, quota.cores, sum(f.vcpus * n for f, n in known)),
-        ("ram", quota.max_ram, quota.ram, sum(f.ram * n for f, n in known)),
-    ):
-        _check_limit(field, limit, used, wanted, found)
+    return {
+        "instances": sum(count for _, count in known),
+        "cores": sum(flavor.vcpus * count for flavor, count in known),
+        "ram": sum(flavor.ram * count for flavor, count in known),
+        "ports": sum(count for _, count in known),
+    }
 
 
-def _check_limit(field: str, limit: int, used: int, wanted: int, found: Findings) -> None:
-    if 0 <= limit < used + wanted:
-        unit = " MiB" if field == "ram" else ""
-        message = (
-            f"{wanted}{unit} {field} wanted, {max(0, limit - used)}{unit} free "
-            f"of {limit}{unit}: {used + wanted - limit}{unit} missing"
-        )
-        found.quota.append(FieldProblem(field=f"quota.{field}", message=message))
+def _check_quotas(wanted: Mapping[str, int], offer: Offer, found: Findings) -> None:
+    for name, more in wanted.items():
+        limit, used = offer.quotas[name].limit, offer.quotas[name].used
+        if 0 <= limit < used + more:
+            unit = " MiB" if name == "ram" else ""
+            message = (
+                f"{more}{unit} {name} wanted, {max(0, limit - used)}{unit} free "
+                f"of {limit}{unit}: {used + more - limit}{unit} missing"
+            )
+            found.quota.append(FieldProblem(field=f"quota.{name}", message=message))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -29,7 +30,8 @@ from vks.service.api.context import (
     etag,
 )
 from vks.service.api.legacy import refuse_unoffered
-from vks.service.api.operations import Change, record, recorded
+from vks.service.api.offer import read_offer, read_ranges
+from vks.service.api.operations import Change, record, recorded, recorded_somewhere
 from vks.service.api.pool_requests import pool_spec
 from vks.service.api.problems import FieldProblem, Problem, invalid
 from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, list_page, patch_spec
@@ -42,15 +44,13 @@ from vks.service.api.staticip import (
     reserve_of_others,
     with_addresses,
 )
-from vks.service.api.validation import check_cluster, check_growth, read_offer
+from vks.service.api.validation import check_cluster, check_growth, check_ranges
 from vks.service.api.views import cluster_view, operation_view
-from vks.service.api.watching import stream
+from vks.service.api.watching import EVENT_STREAM, Followed, stream
 from vks.service.applying import plain
 from vks.service.names import CLUSTER_LABEL
 
 router = APIRouter(prefix="/projects/{project}/clusters", tags=["clusters"])
-
-_EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 
 def accepted(
@@ -89,13 +89,15 @@ async def create_cluster(
     namespace = await region.namespace(scope.caller)
     if (known_operation := await recorded(change, region, namespace)) is not None:
         return accepted(response, scope, region, known_operation)
-    offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
+    cloud = scope.caller.clouds[region.name]
+    offer = await read_offer(cloud, region.config.zones)
     addresses = await _addresses(scope, region, namespace, body)
     named = [(f"nodePools.{index}.", pool) for index, pool in enumerate(body.node_pools)]
     more = check_new_pools(named, offer.zones, addresses)
     check_cluster(body, offer, scope.config.limits, more)
     for prefix, pool in named:
         refuse_unoffered(body.provisioner, prefix, pool)
+    check_ranges(body.network, await read_ranges(cloud, body.network.network_id, offer))
     specs = [
         pool_spec(body.name, pool, pool_image(pool, body.version, offer), offer.zones)
         for pool in body.node_pools
@@ -145,16 +147,24 @@ async def _addresses(
     "",
     operation_id="listClusters",
     response_model=models.Page[models.ClusterView],
-    responses=_EVENTS,
+    responses=EVENT_STREAM,
 )
 async def list_clusters(
     scope: ScopeIn, limit: Limit = 100, continue_: Continue = None, watch: bool = False
 ) -> Any:
     """The project's clusters; `watch` streams them as server-sent events."""
-    if watch and scope.regions:
-        region = scope.regions[0]
-        namespace = await region.namespace(scope.caller)
-        return stream(region, namespace, ManagedCluster, lambda c: cluster_view(c, scope.project))
+    if watch:
+        return stream(
+            *[
+                Followed(
+                    region=region,
+                    namespace=await region.namespace(scope.caller),
+                    model=ManagedCluster,
+                    view=partial(cluster_view, project=scope.project),
+                )
+                for region in scope.regions
+            ]
+        )
     items, token = await list_page(
         scope.regions, scope.caller, ManagedCluster, limit=limit, token=continue_
     )
@@ -167,7 +177,7 @@ async def list_clusters(
     "/{cluster}",
     operation_id="getCluster",
     response_model=models.ClusterView,
-    responses=_EVENTS,
+    responses=EVENT_STREAM,
 )
 async def get_cluster(
     scope: ScopeIn, cluster: Name, response: Response, watch: bool = False
@@ -176,11 +186,13 @@ async def get_cluster(
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
     if watch:
         return stream(
-            region,
-            found.metadata.namespace,
-            ManagedCluster,
-            lambda c: cluster_view(c, scope.project),
-            name=cluster,
+            Followed(
+                region=region,
+                namespace=found.metadata.namespace,
+                model=ManagedCluster,
+                view=partial(cluster_view, project=scope.project),
+                name=cluster,
+            )
         )
     response.headers["ETag"] = etag(found)
     return cluster_view(found, scope.project)
@@ -230,11 +242,11 @@ async def delete_cluster(
 ) -> models.OperationView:
     """Deletes the cluster and everything that was made for it; `associated-resources` says what
     that is. Refused while `deletionProtection` is on."""
+    change = Change.of(scope.caller, "DELETE", request.url.path, None, idempotency_key)
+    if (known := await recorded_somewhere(change, scope.regions)) is not None:
+        return accepted(response, scope, *known)
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
     namespace = found.metadata.namespace
-    change = Change.of(scope.caller, "DELETE", request.url.path, None, idempotency_key)
-    if (known := await recorded(change, region, namespace)) is not None:
-        return accepted(response, scope, region, known)
     check_match(if_match, found)
     if found.spec.deletion_protection:
         raise Problem(

@@ -15,20 +15,19 @@ from vks.service.api.context import Continue, Limit, ScopeIn
 from vks.service.api.problems import Problem
 from vks.service.api.regions import list_page
 from vks.service.api.views import operation_view
-from vks.service.api.watching import stream
+from vks.service.api.watching import EVENT_STREAM, Followed, stream
 from vks.service.names import CLUSTER_LABEL
 
 router = APIRouter(prefix="/projects/{project}/operations", tags=["operations"])
 
 _NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-_EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 
 @router.get(
     "",
     operation_id="listOperations",
     response_model=models.Page[models.OperationView],
-    responses=_EVENTS,
+    responses=EVENT_STREAM,
 )
 async def list_operations(
     scope: ScopeIn,
@@ -39,15 +38,18 @@ async def list_operations(
 ) -> Any:
     """The newest first within a page; `watch` streams them as server-sent events."""
     selector = f"{CLUSTER_LABEL}={cluster}" if cluster else ""
-    if watch and scope.regions:
-        region = scope.regions[0]
-        namespace = await region.namespace(scope.caller)
+    if watch:
         return stream(
-            region,
-            namespace,
-            Operation,
-            lambda op: operation_view(op, scope.project, region.name),
-            label_selector=selector or None,
+            *[
+                Followed(
+                    region=region,
+                    namespace=await region.namespace(scope.caller),
+                    model=Operation,
+                    view=partial(operation_view, project=scope.project, region=region.name),
+                    label_selector=selector or None,
+                )
+                for region in scope.regions
+            ]
         )
     items, token = await list_page(
         scope.regions,
@@ -67,7 +69,7 @@ async def list_operations(
     "/{operation}",
     operation_id="getOperation",
     response_model=models.OperationView,
-    responses=_EVENTS,
+    responses=EVENT_STREAM,
 )
 async def get_operation(
     scope: ScopeIn,
@@ -84,12 +86,14 @@ async def get_operation(
             continue
         if watch:
             return stream(
-                region,
-                namespace,
-                Operation,
-                partial(operation_view, project=scope.project, region=region.name),
-                name=operation,
-                last=lambda op: op.status.finished is not None,
+                Followed(
+                    region=region,
+                    namespace=namespace,
+                    model=Operation,
+                    view=partial(operation_view, project=scope.project, region=region.name),
+                    name=operation,
+                    last=lambda op: op.status.finished is not None,
+                )
             )
         response.headers["ETag"] = f'"{found.metadata.resource_version}"'
         return operation_view(found, scope.project, region.name)

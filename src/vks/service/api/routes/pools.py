@@ -30,7 +30,8 @@ from vks.service.api.context import (
 from vks.service.api.findings import Findings
 from vks.service.api.legacy import refuse_unoffered
 from vks.service.api.nodes import machines_of
-from vks.service.api.operations import Change, record, recorded
+from vks.service.api.offer import read_offer
+from vks.service.api.operations import Change, record, recorded, recorded_somewhere
 from vks.service.api.pool_models import (
     NodePoolCreate,
     NodePoolPatch,
@@ -55,8 +56,9 @@ from vks.service.api.staticip import (
     slots_of,
     with_addresses,
 )
-from vks.service.api.validation import check_change, check_pool, read_offer
+from vks.service.api.validation import check_change, check_pool
 from vks.service.api.views import node_view
+from vks.service.api.watching import EVENT_STREAM, Followed, stream
 from vks.service.applying import plain
 from vks.service.names import CLUSTER_LABEL, POOL_LABEL
 from vks.service.nodepool.plan import plan
@@ -93,6 +95,7 @@ async def create_node_pool(
     more = check_new_pools([("", body)], offer.zones, addresses)
     check_pool(body, offer, scope.config.limits, more)
     refuse_unoffered(owner.spec.provisioner, "", body)
+    await _check_room(region, owner, scope.config.limits.max_node_pools)
     image = pool_image(body, owner.spec.version, offer)
     manifest = {
         "metadata": {
@@ -127,28 +130,71 @@ async def _addresses(scope: Scope, region: Region, owner: ManagedCluster) -> Add
     return await reserve_of_others(region, meta.namespace, network, meta.name, addresses)
 
 
-@router.get("/node-pools", operation_id="listNodePools")
+async def _check_room(region: Region, cluster: ManagedCluster, most: int) -> None:
+    selector = f"{CLUSTER_LABEL}={cluster.metadata.name}"
+    pools = await region.client.list(NodePool, cluster.metadata.namespace, label_selector=selector)
+    if len(pools.items) >= most:
+        raise invalid([FieldProblem(field="name", message=f"a cluster has at most {most} pools")])
+
+
+@router.get(
+    "/node-pools",
+    operation_id="listNodePools",
+    response_model=models.Page[NodePoolView],
+    responses=EVENT_STREAM,
+)
 async def list_node_pools(
-    scope: ScopeIn, cluster: Name, limit: Limit = 100, continue_: Continue = None
-) -> models.Page[NodePoolView]:
-    """The pools of a cluster."""
-    region, _ = await find_cluster(scope.regions, scope.caller, cluster)
+    scope: ScopeIn,
+    cluster: Name,
+    limit: Limit = 100,
+    continue_: Continue = None,
+    watch: bool = False,
+) -> Any:
+    """The pools of a cluster; `watch` streams them as server-sent events."""
+    region, owner = await find_cluster(scope.regions, scope.caller, cluster)
+    selector = f"{CLUSTER_LABEL}={cluster}"
+    if watch:
+        return stream(
+            Followed(
+                region=region,
+                namespace=owner.metadata.namespace,
+                model=NodePool,
+                view=pool_view,
+                label_selector=selector,
+            )
+        )
     items, token = await list_page(
         [region],
         scope.caller,
         NodePool,
         limit=limit,
         token=continue_,
-        label_selector=f"{CLUSTER_LABEL}={cluster}",
+        label_selector=selector,
     )
     return models.Page[NodePoolView].of([pool_view(pool) for _, pool in items], token)
 
 
-@router.get("/node-pools/{pool}", operation_id="getNodePool")
+@router.get(
+    "/node-pools/{pool}",
+    operation_id="getNodePool",
+    response_model=NodePoolView,
+    responses=EVENT_STREAM,
+)
 async def get_node_pool(
-    scope: ScopeIn, cluster: Name, pool: Name, response: Response
-) -> NodePoolView:
-    _, _, found = await _find(scope, cluster, pool)
+    scope: ScopeIn, cluster: Name, pool: Name, response: Response, watch: bool = False
+) -> Any:
+    """One pool; `watch` streams it until it is gone."""
+    region, _, found = await _find(scope, cluster, pool)
+    if watch:
+        return stream(
+            Followed(
+                region=region,
+                namespace=found.metadata.namespace,
+                model=NodePool,
+                view=pool_view,
+                name=found.metadata.name,
+            )
+        )
     response.headers["ETag"] = etag(found)
     return pool_view(found)
 
@@ -252,11 +298,11 @@ async def delete_node_pool(
     idempotency_key: IdempotencyKey = None,
 ) -> models.OperationView:
     """Drains and deletes the pool's nodes."""
+    change = Change.of(scope.caller, "DELETE", request.url.path, None, idempotency_key)
+    if (known := await recorded_somewhere(change, scope.regions)) is not None:
+        return accepted(response, scope, *known)
     region, _, found = await _find(scope, cluster, pool)
     meta = found.metadata
-    change = Change.of(scope.caller, "DELETE", request.url.path, None, idempotency_key)
-    if (known := await recorded(change, region, meta.namespace)) is not None:
-        return accepted(response, scope, region, known)
     check_match(if_match, found)
     await region.client.delete(NodePool, meta.name, meta.namespace, uid=meta.uid)
     operation = await record(

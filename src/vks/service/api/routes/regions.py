@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path
 
 from vks.service.api import models
 from vks.service.api.context import CallerIn, ServicesIn, visible
+from vks.service.api.offer import read_offer
 from vks.service.api.problems import Problem, of_cloud
-from vks.service.api.validation import read_offer
 from vks.verda.errors import CloudError
 
 router = APIRouter(tags=["regions"])

@@ -14,12 +14,12 @@ from vks.resources.nodepool import NodePool
 from vks.resources.operation import Operation
 from vks.service.api import models
 from vks.service.api.context import IdempotencyKey, IfMatch, Name, Scope, ScopeIn, check_match
+from vks.service.api.offer import read_offer
 from vks.service.api.operations import Change, record, recorded
 from vks.service.api.problems import FieldProblem, Problem, invalid
 from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster
 from vks.service.api.routes.clusters import accepted, refuse_deleting
 from vks.service.api.upgrades import VERSION_SKEW, Facts, candidates, checks, why_not_from
-from vks.service.api.validation import read_offer
 from vks.service.api.workload import blocking_budgets, connect, deprecated_apis
 from vks.service.applying import plain
 from vks.service.names import CLUSTER_LABEL

@@ -115,6 +115,48 @@ async def test_only_the_leader_works_and_hands_over_on_shutdown(
     assert lease.spec.holder_identity == ""
 
 
+async def test_at_shutdown_readiness_goes_first_and_the_lease_last(
+    client: Client, namespace: str
+) -> None:
+    started, finish, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    finished: list[Key] = []
+
+    async def reconcile(key: Key) -> Result:
+        started.set()
+        await finish.wait()
+        finished.append(key)
+        return DONE
+
+    election = LeaderElection(namespace, "order", 3.0, 2.0, 0.2)
+    manager = Manager(client, name="order", http_port=0, leader_election=election)
+    manager.add(Controller("c", reconcile, watches=[Watch(ConfigMap, namespace=namespace)]))
+    task = asyncio.create_task(manager.run(stop))
+    await client.create(ConfigMap, body(namespace, "a"))
+    await started.wait()
+
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{manager.http_port}") as http:
+
+        async def status(path: str) -> int:
+            async with http.get(path) as answer:
+                return answer.status
+
+        async def not_ready() -> bool:
+            return await status("/readyz") == 503
+
+        assert await status("/readyz") == 200
+        stop.set()
+        await eventually(not_ready, within=10)
+        assert await status("/healthz") == 200
+        await client.create(ConfigMap, body(namespace, "too-late"))
+        lease = await client.get(Lease, "order", namespace)
+        assert (lease.spec.holder_identity, finished) == (manager.identity, [])
+    finish.set()
+    await asyncio.wait_for(task, 20)
+    assert finished == [Key(namespace, "a")]
+    lease = await client.get(Lease, "order", namespace)
+    assert lease.spec.holder_identity == ""
+
+
 async def test_a_stolen_lease_ends_the_manager(client: Client, namespace: str) -> None:
     election = LeaderElection(namespace, "leader", 3.0, 2.0, 0.2)
     manager = Manager(client, name="robbed", leader_election=election)

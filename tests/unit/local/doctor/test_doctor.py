@@ -32,14 +32,21 @@ def apt_that(directory: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> N
 
 
 def test_a_missing_package_is_named_with_its_remedy(instance: Instance, lacks_one: None) -> None:
-    finding = next(found for found in lacking(instance) if found.subject == "packages")
+    finding = next(found for found in lacking(instance, "lxc") if found.subject == "packages")
     assert finding.detail == "missing debian-thing"
     assert finding.fix == "apt-get install debian-thing (or `vks doctor --install`)"
 
 
 def test_who_is_not_root_is_told_so(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert "root" in [finding.subject for finding in lacking(instance)]
+    assert "root" in [finding.subject for finding in lacking(instance, "lxc")]
+
+
+def test_hollow_servers_need_neither_root_nor_packages(
+    instance: Instance, lacks_one: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert lacking(instance, "hollow") == []
 
 
 def test_little_memory_and_disk_are_warnings(
@@ -47,7 +54,7 @@ def test_little_memory_and_disk_are_warnings(
 ) -> None:
     monkeypatch.setattr("vks.local.doctor.checks.MEMORY_GIB", 1e6)
     monkeypatch.setattr("vks.local.doctor.checks.DISK_GIB", 1e9)
-    found = {finding.subject: finding for finding in examine(instance)}
+    found = {finding.subject: finding for finding in examine(instance, "lxc")}
     for subject in ("memory", "disk"):
         assert not found[subject].ok
         assert not found[subject].required

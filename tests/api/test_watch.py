@@ -56,11 +56,11 @@ class Watched:
             block = []
         return None
 
-    async def until(self, name: str, **fields: Any) -> dict[str, Any]:
+    async def until(self, type_: str, /, **fields: Any) -> dict[str, Any]:
         while (event := await self.next()) is not None:
-            if event[0] == name and fields.items() <= event[1].items():
+            if event[0] == type_ and fields.items() <= event[1].items():
                 return event[1]
-        raise AssertionError(f"the stream ended without {name} {fields}")
+        raise AssertionError(f"the stream ended without {type_} {fields}")
 
 
 @asynccontextmanager

@@ -162,9 +162,9 @@ async def test_a_connection_that_is_cut_and_refused_changes_nothing_about_the_en
 
 async def _vandalise(proxy: ChaosProxy) -> None:
     while True:
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(0.15)
         proxy.cut()
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(0.15)
         proxy.refuse()
         proxy.cut()
         await asyncio.sleep(0.3)

@@ -1,70 +1,52 @@
-"""The newcomer's path on real servers, in an instance of its own, from up to purge."""
+"""What a newcomer finds after `make demo`."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-import pytest
-
-NAME = "e2e-first"
-VKS = Path(sys.executable).with_name("vks")
-
-pytestmark = [
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(os.geteuid() != 0, reason="servers need root"),
-]
+from tests.support.clouds import Json
+from tests.support.localregion import LocalRegion
+from tests.support.workload import Workload, is_ready
 
 
-def vks(*arguments: str, timeout: float = 600.0) -> str:
-    done = subprocess.run(
-        [str(VKS), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env={**os.environ, "VKS_LOCAL_REGION": NAME},
-    )
-    assert done.returncode == 0, f"vks {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
-    return done.stdout
+def nodes_by_role(region: LocalRegion) -> dict[str, list[Json]]:
+    nodes = region.read("pool", "nodes", "demo")["items"]
+    return {
+        role: [node for node in nodes if node["role"] == role]
+        for role in ("control-plane", "worker")
+    }
 
 
-@pytest.fixture(scope="module")
-def region() -> Iterator[dict[str, Any]]:
-    vks("down", "--name", NAME, "--purge")  # what a killed run left
-    vks("up", "--name", NAME)
-    yield json.loads(vks("status", "--name", NAME, "-o", "json"))
-    vks("down", "--name", NAME, "--purge")
-    assert not Path("/run/netns", f"vks-{NAME}").exists()
-    assert not list(Path("/run/netns").glob(f"vks-{NAME}.*"))
+def test_a_cluster_over_three_zones_comes_out_of_one_command(
+    region: LocalRegion, demo: Workload
+) -> None:
+    for nodes in nodes_by_role(region).values():
+        assert sorted(node["zone"] for node in nodes) == region.zones
+    assert [is_ready(node) for node in demo.nodes()] == [True] * 6
 
 
-def _namespaces() -> list[Path]:
-    return list(Path("/run/netns").glob(f"vks-{NAME}.*"))
+def test_the_same_command_finds_nothing_more_to_do(region: LocalRegion, demo: Workload) -> None:
+    before = [node["metadata"]["uid"] for node in demo.nodes()]
+    assert region.vks("demo", "--name", region.name, timeout=30).count(" Ready ") == 6
+    assert [node["metadata"]["uid"] for node in demo.nodes()] == before
 
 
-def test_a_cluster_over_three_zones_scales_and_leaves_nothing(region: dict[str, Any]) -> None:
-    assert region["phase"] == "Ready"
-    assert vks("demo", "--name", NAME).count(" Ready ") == 6
-
-    nodes = json.loads(vks("pool", "nodes", "demo", "-o", "json"))["items"]
-    zones = [f"{NAME}-{number}" for number in (1, 2, 3)]
-    for role in ("control-plane", "worker"):
-        assert sorted(n["zone"] for n in nodes if n["role"] == role) == zones
-    for node in nodes:
-        assert node["providerId"] == f"verda:///{NAME}/{node['zone']}/{node['serverId']}"
-
-    assert vks("demo", "--name", NAME, timeout=30).count(" Ready ") == 6  # again: nothing to do
-
-    vks("pool", "scale", "demo", "default", "--count", "4")
-    assert len(_namespaces()) == 7
-    vks("pool", "scale", "demo", "default", "--count", "2")
-    assert len(_namespaces()) == 5
-
-    vks("cluster", "delete", "demo", "--yes")
-    assert json.loads(vks("cluster", "list", "-o", "json"))["items"] == []
-    assert _namespaces() == []
+def test_nodes_say_which_server_they_are_and_where(region: LocalRegion, demo: Workload) -> None:
+    servers = {server.id: server for server in region.admin.compute.servers(all_projects=True)}
+    flavors = {"control-plane": "medium", "worker": "small"}
+    known = {node["name"]: node for nodes in nodes_by_role(region).values() for node in nodes}
+    for node in demo.nodes():
+        name, labels = node["metadata"]["name"], node["metadata"]["labels"]
+        server = servers[known[name]["serverId"]]
+        zone = server.availability_zone
+        assert node["spec"]["providerID"] == f"verda:///{region.name}/{zone}/{server.id}"
+        assert labels["topology.kubernetes.io/region"] == region.name
+        assert labels["topology.kubernetes.io/zone"] == zone
+        assert labels["node.kubernetes.io/instance-type"] == flavors[known[name]["role"]]
+        (address,) = (a["addr"] for network in server.addresses.values() for a in network)
+        assert {a["type"]: a["address"] for a in node["status"]["addresses"]} == {
+            "Hostname": name,
+            "InternalIP": address,
+        }
+        assert node["spec"].get("taints", []) == [
+            {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
+            for _ in range(known[name]["role"] == "control-plane")
+        ]

@@ -75,7 +75,7 @@ def vks_images(programs: Path) -> list[ContainerImage]:
         ContainerImage(
             f"{_REGISTRY}/hello:v1",
             {"www/cgi-bin/index.cgi": _HELLO},
-            ("httpd", "-f", "-v", "-p", "8080", "-h", "/www"),
+            ("httpd", "-f", "-vv", "-p", "8080", "-h", "/www"),
         ),
     ]
 

@@ -453,6 +453,8 @@ async def test_more_nodes_than_slots_are_refused(vks: Vks) -> None:
     assert answer.json()["errors"] == [
         {"field": "replicas", "message": "3 nodes need 3 slots, there are 2"}
     ]
+    none = await vks.call("PATCH", "/clusters/demo/node-pools/p", {"staticIP": None})
+    assert (none.status_code, none.json()["errors"][0]["field"]) == (422, "staticIP")
     both = {"replicas": 3, "staticIP": {"count": 3}}
     assert (await vks.call("PATCH", "/clusters/demo/node-pools/p", both)).status_code == 202
 

@@ -14,7 +14,9 @@ def _address(text: str) -> str:
     return str(ipaddress.IPv4Address(text))
 
 
-IPv4 = Annotated[str, Field(max_length=15), AfterValidator(_address)]
+IPv4 = Annotated[
+    str, Field(max_length=15, json_schema_extra={"format": "ipv4"}), AfterValidator(_address)
+]
 
 
 class Slot(Model):

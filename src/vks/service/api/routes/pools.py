@@ -264,6 +264,8 @@ async def _resized(
         if body.static_ip is not None:
             found.bad("staticIP", "the pool was made without static addresses: make another one")
         return after
+    if body.static_ip is None and "static_ip" in body.model_fields_set:
+        found.bad("staticIP", "cannot be taken from a pool: make another one")
     if body.static_ip is None:
         field = "replicas" if after.autoscaling is None else "autoscaling.max"
         check_enough(field, static.slots, most, found)

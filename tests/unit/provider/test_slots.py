@@ -6,8 +6,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.unit.provider.test_decide import observation
 
 from vks.kube.objects import Condition, ObjectMeta
+from vks.provider.verdamachine.decide import decide
+from vks.provider.verdamachine.observation import (
+    ClaimSlot,
+    EnsurePort,
+    EnsureServer,
+    Observation,
+    Wait,
+)
 from vks.provider.verdaport.holding import is_stale, marks
 from vks.provider.verdaport.slots import choose, held_by, is_free, predecessor, state_of, why_none
 from vks.provider.verdaportpool.plan import plan
@@ -203,3 +212,32 @@ def test_a_pin_is_changed_in_place() -> None:
 
 def test_a_pool_that_goes_retires_everything() -> None:
     assert names(plan(pool(SlotSpec(name="1"), deleting=True), [slot("1")]).retire) == ["web.1"]
+
+
+def seen(*slots: VerdaPort, held: VerdaPort | None = None, **known: Any) -> Observation:
+    spec = {"port_pool_ref": LocalReference(name="web")}
+    return observation(spec=spec, slots=slots, slot=held, **known)
+
+
+def test_a_machine_of_a_pool_claims_a_slot_before_anything_else() -> None:
+    assert decide(seen(slot("1"), bootstrap=None)) == ClaimSlot("web.1")
+    waiting = decide(seen(slot("1", claim=claim("a"))))
+    assert isinstance(waiting, Wait)
+    assert (waiting.reason, waiting.poll) == ("NoFreeSlot", None)
+
+
+def test_a_machine_waits_for_the_slot_that_its_predecessor_gives_back() -> None:
+    leaving = slot("1", claim=claim("a"), last_zone="tokyo-1")
+    step = decide(seen(leaving, slot("2"), leaving=frozenset({"web.1"})))
+    assert isinstance(step, Wait)
+    assert step.reason == "WaitingForSlot"
+    assert decide(seen(leaving, slot("2"))) == ClaimSlot("web.2")
+
+
+def test_a_machine_boots_on_its_slots_port_and_no_other() -> None:
+    mine = slot("1", claim=claim("u"))
+    assert decide(seen(mine, held=mine)) == EnsurePort()
+    other = {"port_id": "p-of-a-slot-that-was-lost", "port_ip": "10.0.0.9"}
+    assert decide(seen(mine, held=mine, **other)) == EnsurePort()
+    known = {"port_id": "p-1", "port_ip": "10.0.0.1"}
+    assert decide(seen(mine, held=mine, **known)) == EnsureServer()

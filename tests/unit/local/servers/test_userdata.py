@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 import yaml
 
@@ -102,6 +104,12 @@ def test_a_worker_joins_with_its_token_and_the_taints_that_it_was_given() -> Non
     assert found["files"] == {}
 
 
+def test_packed_user_data_is_unpacked() -> None:
+    found = bootstrap_of(gzip.compress(joining()), META)
+    assert found is not None
+    assert found["role"] == "worker"
+
+
 def test_registered_taints_and_labels_are_read_as_kubelet_reads_them() -> None:
     arguments = {"register-with-taints": "gpu=yes:NoExecute,dedicated=:NoSchedule"}
     found = bootstrap_of(
@@ -129,6 +137,7 @@ def test_a_server_that_is_no_node_boots_and_stays_alone(data: bytes) -> None:
         (b"## template: jinja\n#cloud-config\n{{ds.", "not a cloud-config"),
         (b"## template: jinja\n#cloud-config\na: {{''.__class__.mro()}}\n", "not a cloud-config"),
         (b"\xff\xfe", "not a cloud-config"),
+        (b"\x1f\x8bnot gzip", "not a cloud-config"),
         (joining(discovery={"file": {}}), "no discovery by bootstrap token"),
     ],
 )

@@ -6,6 +6,7 @@ is a jinja template, with kubeadm's documents among `write_files` and `kubeadm` 
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import yaml
@@ -16,6 +17,9 @@ INIT_CONFIG = "/run/kubeadm/kubeadm.yaml"
 JOIN_CONFIG = "/run/kubeadm/kubeadm-join-config.yaml"
 PKI = "/etc/kubernetes/pki/"
 
+MAX_BYTES = 4 * 2**20
+
+_GZIP = b"\x1f\x8b"
 _TEMPLATE = "## template: jinja"
 _CONFIG = "#cloud-config"
 _CONTROL_PLANE_TAINT = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
@@ -45,7 +49,7 @@ def bootstrap_of(user_data: bytes, meta_data: Document) -> Document | None:
 
 def _cloud_config(user_data: bytes, meta_data: Document) -> Document:
     try:
-        text = user_data.decode()
+        text = _unpacked(user_data).decode()
         if text.startswith(_TEMPLATE):
             template = SandboxedEnvironment(keep_trailing_newline=True).from_string(
                 text.partition("\n")[2]
@@ -54,11 +58,18 @@ def _cloud_config(user_data: bytes, meta_data: Document) -> Document:
         if not text.startswith(_CONFIG):
             return {}
         config = yaml.safe_load(text)
-    except (UnicodeDecodeError, TemplateError, yaml.YAMLError) as error:
+    except (zlib.error, UnicodeDecodeError, TemplateError, yaml.YAMLError) as error:
         raise UserDataError(f"the user data is not a cloud-config: {error}") from error
     if not isinstance(config, dict):
         raise UserDataError("the user data is not a cloud-config: no mapping")
     return config
+
+
+def _unpacked(user_data: bytes) -> bytes:
+    """cloud-init takes gzipped user data too; more than MAX_BYTES of it are cut off."""
+    if not user_data.startswith(_GZIP):
+        return user_data
+    return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(user_data, MAX_BYTES)
 
 
 def _documents(text: str) -> dict[str, Document]:

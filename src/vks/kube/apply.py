@@ -48,16 +48,20 @@ class ApplyConfig(
 
 
 class _Last(NamedTuple):
+    """A write, and what it answered with: the version, and the part that was written."""
+
     body: bytes
     resource_version: str
+    part: object
 
 
 class Applier:
     """Applies as one field manager and leaves out writes that cannot change anything.
 
     A write is left out when its body is the one that this process applied last and the
-    observed object is still at the version which that write answered with. Anything else is
-    sent; the server itself ignores what changes nothing.
+    observed object is still as that write left it: at that version or, for a subresource, with
+    the same content in that part, whatever others did to the rest. Anything else is sent; the
+    server itself ignores what changes nothing.
     """
 
     def __init__(self, client: Client, field_manager: str) -> None:
@@ -79,17 +83,22 @@ class Applier:
         key = (resource_of(model), meta.get("namespace", ""), meta["name"], subresource or "")
         encoded = msgspec.json.encode(document, order="sorted")
         last = self._last.get(key)
-        if (
-            observed is not None
-            and last is not None
-            and last == _Last(encoded, observed.metadata.resource_version)
-        ):
-            return None
+        if observed is not None and last is not None and last.body == encoded:
+            if observed.metadata.resource_version == last.resource_version:
+                return None
+            if last.part is not None and _part(observed, subresource) == last.part:
+                return None
         answer = await self.client.apply(
             model, document, field_manager=self.field_manager, subresource=subresource
         )
-        self._last[key] = _Last(encoded, answer.metadata.resource_version)
+        version = answer.metadata.resource_version
+        self._last[key] = _Last(encoded, version, _part(answer, subresource))
         self._last.move_to_end(key)
         if len(self._last) > _REMEMBERED:
             self._last.popitem(last=False)
         return answer
+
+
+def _part(obj: KubeObject, subresource: str | None) -> object:
+    """What the model knows of a subresource that is a part of the object; None for the others."""
+    return getattr(obj, subresource, None) if subresource else None

@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 from vks.kube.client import Client
 from vks.kube.objects import KubeObject
 from vks.kube.swap import swap
+from vks.kube.times import parse_time
 from vks.resources.contract import INFRASTRUCTURE_GROUP
+from vks.runtime.clock import Clock
 
 K = TypeVar("K", bound=KubeObject)
 
@@ -22,10 +24,23 @@ ADDRESS_CLAIM_FINALIZER = f"ipaddressclaim.{INFRASTRUCTURE_GROUP}"
 #: status, but keeps annotations: what the object owns in the cloud is found by this value.
 OWNER_ANNOTATION = f"{INFRASTRUCTURE_GROUP}/cloud-owner"
 
+#: Seconds after which an object without owner is told so.
+OWNER_GRACE = 3.0
+
 
 def owner_id(obj: KubeObject) -> str:
     """The owner's id in the marker of everything that the object has in the cloud."""
     return obj.metadata.annotations.get(OWNER_ANNOTATION, obj.metadata.uid)
+
+
+def owner_grace(obj: KubeObject, clock: Clock) -> float:
+    """Seconds for which it is no news that a young object has no owner: core sets owners within
+    moments, and saying so would make core and us look again at every object that is made."""
+    created = obj.metadata.creation_timestamp
+    if created is None:
+        return 0.0
+    age = (clock.now() - parse_time(created)).total_seconds()
+    return min(OWNER_GRACE, max(0.0, OWNER_GRACE - age))
 
 
 async def claim(client: Client, obj: K, finalizer: str) -> K:

@@ -16,7 +16,7 @@ from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.finalizers import remove_finalizer
 from vks.kube.objects import Key
 from vks.provider.conditions import CLUSTER_CONDITIONS, DELETING
-from vks.provider.ownership import CLUSTER_FINALIZER, claim
+from vks.provider.ownership import CLUSTER_FINALIZER, claim, owner_grace
 from vks.provider.verdacluster.delete import delete_all
 from vks.provider.verdacluster.loadbalancer import API_PORT, ensure_load_balancer
 from vks.provider.verdacluster.scope import Scope
@@ -84,6 +84,8 @@ class ClusterReconciler:
             generation=cluster.metadata.generation,
         )
         if owner is None and not cluster.deleting:
+            if (left := owner_grace(cluster, self._clock)) > 0:
+                return Result(left)
             conditions.set(READY, False, "WaitingForOwner", "no Cluster owns this object yet")
             return await self._publish(cluster, cluster.status, conditions, DONE)
         if _paused(cluster, owner):

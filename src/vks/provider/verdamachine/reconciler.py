@@ -14,7 +14,7 @@ from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.finalizers import remove_finalizer
 from vks.kube.objects import Key
 from vks.provider.conditions import DELETING, MACHINE_CONDITIONS, SERVER_READY
-from vks.provider.ownership import MACHINE_FINALIZER, claim, owner_id
+from vks.provider.ownership import MACHINE_FINALIZER, claim, owner_grace, owner_id
 from vks.provider.verdamachine.act import Blocked, act
 from vks.provider.verdamachine.adoption import keeps_server, leaves_nothing, objection
 from vks.provider.verdamachine.decide import NODE_STARTUP_TIMEOUT, decide
@@ -81,6 +81,8 @@ class MachineReconciler:
         )
         owner, cluster = self._owner(machine), self._cluster(machine)
         if (owner is None or cluster is None) and not machine.deleting:
+            if (left := owner_grace(machine, self._clock)) > 0:
+                return Result(left)
             conditions.set(READY, False, "WaitingForOwner", "no Machine owns this object yet")
             return await self._publish(machine, machine.status, conditions, DONE)
         paused = PAUSED_ANNOTATION in machine.metadata.annotations

@@ -242,6 +242,8 @@ class MachineReconciler:
         self._recorder.event(machine, "Warning", end.reason, end.message[:500])
 
     async def _publish_spec(self, machine: VerdaMachine, seen: Observation) -> None:
+        if seen.server_id is None:
+            return  # zone and provider id are one write
         spec = spec_body(machine, seen)
         known = {
             "availabilityZone": machine.spec.availability_zone,

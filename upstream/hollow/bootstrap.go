@@ -59,14 +59,17 @@ func (r *Region) run(ctx context.Context, server *Server) {
 
 // bootstrap does what kubeadm and kubelet do; every step may be repeated.
 func (r *Region) bootstrap(ctx context.Context, server *Server) error {
-	if !server.APIServer && !r.pause(ctx, r.delays.Node) {
+	r.mu.Lock()
+	serves, joined := server.APIServer, server.Joined
+	r.mu.Unlock()
+	if !serves && !r.pause(ctx, r.delays.Node) {
 		return errBusy
 	}
 	cluster, err := r.discover(ctx, server)
 	if err != nil {
 		return err
 	}
-	if server.Joined {
+	if joined {
 		return r.resume(ctx, cluster, server)
 	}
 	if err := r.commit(ctx, server, func() { server.Cluster = cluster.name }); err != nil {

@@ -57,13 +57,20 @@ func NewRegion(ctx context.Context, store *Store, delays Delays) (*Region, error
 		return nil, err
 	}
 	r.handler = newWorkloadHandler(r)
-	if err := r.restore(); err != nil {
+	// The journal is kept from when the objects are back, and before anything changes them.
+	if err := r.restoreClusters(); err != nil {
 		return nil, err
 	}
-	return r, keepJournal(ctx, r.manager, store)
+	if err := keepJournal(ctx, r.manager, store); err != nil {
+		return nil, err
+	}
+	if err := r.restoreServers(); err != nil {
+		return nil, err
+	}
+	return r, r.restoreBalancers()
 }
 
-func (r *Region) restore() error {
+func (r *Region) restoreClusters() error {
 	for key, value := range r.store.All("cluster/") {
 		var record clusterRecord
 		if err := json.Unmarshal(value, &record); err != nil {
@@ -78,6 +85,12 @@ func (r *Region) restore() error {
 		}
 		r.clusters[cluster.name] = cluster
 	}
+	return nil
+}
+
+func (r *Region) restoreServers() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for key, value := range r.store.All("server/") {
 		server := &Server{}
 		if err := json.Unmarshal(value, server); err != nil {
@@ -85,16 +98,20 @@ func (r *Region) restore() error {
 		}
 		r.servers[server.ID] = server
 	}
-	for _, server := range r.servers {
-		if !server.Off {
-			r.start(server)
-		}
-	}
 	for _, cluster := range r.clusters {
 		if err := r.watchSilent(cluster); err != nil {
 			return err
 		}
 	}
+	for _, server := range r.servers {
+		if !server.Off {
+			r.start(server)
+		}
+	}
+	return nil
+}
+
+func (r *Region) restoreBalancers() error {
 	for key, value := range r.store.All("balancer/") {
 		wanted := Balancer{}
 		if err := json.Unmarshal(value, &wanted); err != nil {
@@ -125,8 +142,9 @@ func (r *Region) watchSilent(cluster *Cluster) error {
 func (r *Region) EnsureServer(ctx context.Context, wanted Server) error {
 	r.mu.Lock()
 	known, exists := r.servers[wanted.ID]
+	runs := exists && !known.Off
 	r.mu.Unlock()
-	if exists && !known.Off {
+	if runs {
 		return nil
 	}
 	if !r.pause(ctx, r.delays.Server) {
@@ -135,6 +153,9 @@ func (r *Region) EnsureServer(ctx context.Context, wanted Server) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	server, exists := r.servers[wanted.ID]
+	if exists && !server.Off {
+		return nil // somebody else asked for it, too
+	}
 	if !exists {
 		server = &wanted
 		r.servers[wanted.ID] = server

@@ -31,7 +31,7 @@ from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.core import Secret
 from vks.runtime.result import ReconcileError, Waiting
 from vks.verda.accounts import Account
-from vks.verda.compute import MAX_USER_DATA, ServerRequest
+from vks.verda.compute import MAX_USER_DATA, Server, ServerRequest
 from vks.verda.errors import CloudError, Conflict, NotFound
 from vks.verda.network import PortRequest
 from vks.verda.redact import redact
@@ -122,7 +122,9 @@ async def _ensure_server(seen: Observation, account: Account, client: Client) ->
         if seen.slot is None:
             raise
         raise Waiting(PORT_IN_USE, error.message, POLL) from error  # taken since we looked
-    return msgspec.structs.replace(seen, server_id=server_id, server_asked=False)
+    # What Nova would say now, without asking: the poller tells what becomes of it.
+    server = Server(id=server_id, name=request.name, status="BUILD", zone=seen.zone)
+    return msgspec.structs.replace(seen, server_id=server_id, server=server, server_asked=True)
 
 
 async def _request(seen: Observation, account: Account, client: Client) -> ServerRequest:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,8 @@ from vks.local.instance import Instance
 from vks.local.progress import SilentProgress
 
 NAME = "e2e-hollow"
-VKS = Path(sys.executable).with_name("vks")
+ROOT = Path(__file__).parents[2]
+RUN = "from vks.cli.main import main; main()"
 #: Root becomes somebody without a name, a home or a privilege.
 NOBODY = 61234
 CLUSTER = "demo"
@@ -35,11 +37,33 @@ class Newcomer:
         self.home = home
         self.cache = Instance.named(NAME).cache  # programs that somebody has built
         self.uid = NOBODY if os.geteuid() == 0 else os.geteuid()
+        self.become: list[str] = []
+        if os.geteuid() == 0:
+            ids = (f"--reuid={self.uid}", f"--regid={self.uid}")
+            self.become = ["setpriv", *ids, "--clear-groups"]
+        self.python = self._environment()
+
+    def _environment(self) -> Path:
+        """A Python environment of the user's own with this checkout in it: the tests' may lie
+        where only root gets."""
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        show = "import sys; print('%d.%d' % sys.version_info[:2])"
+        for base in (str(Path(sys.executable).resolve()), "/usr/bin/python3"):
+            asked = subprocess.run([*self.become, base, "-c", show], capture_output=True, text=True)
+            if asked.stdout.strip() == version:
+                break
+        else:
+            raise AssertionError(f"no Python {version} that everybody may run")
+        target = self.home / "venv"
+        make = [*self.become, base, "-m", "venv", "--without-pip", str(target)]
+        subprocess.run(make, check=True, cwd=self.home)
+        paths = target / "lib" / f"python{version}" / "site-packages" / "checkout.pth"
+        paths.write_text(f"{ROOT / 'src'}\n{sysconfig.get_path('purelib')}\n")
+        return target / "bin" / "python"
 
     def vks(self, *arguments: str, timeout: float = 400.0) -> str:
-        become = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
         done = subprocess.run(
-            [*(become if os.geteuid() == 0 else []), str(VKS), *arguments],
+            [*self.become, str(self.python), "-c", RUN, *arguments],
             capture_output=True,
             text=True,
             timeout=timeout,

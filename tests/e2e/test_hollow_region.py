@@ -40,7 +40,8 @@ class Newcomer:
         self.become: list[str] = []
         if os.geteuid() == 0:
             ids = (f"--reuid={self.uid}", f"--regid={self.uid}")
-            self.become = ["setpriv", *ids, "--clear-groups"]
+            # Capabilities are gone from the first program on, so that is not the one to be tried.
+            self.become = ["setpriv", *ids, "--clear-groups", "/usr/bin/env"]
         self.python = self._environment()
 
     def _environment(self) -> Path:

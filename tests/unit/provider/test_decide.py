@@ -100,6 +100,15 @@ def test_the_port_is_made_while_bootstrap_data_is_awaited() -> None:
     assert waiting.reason == "WaitingForBootstrapData"
 
 
+def test_a_machine_that_only_waits_does_not_ask_after_its_port() -> None:
+    """Of the port the status keeps the id; its address is needed again for what comes next."""
+    recorded = {"port_id": "p"}
+    assert isinstance(decide(observation(bootstrap=None, **recorded)), Wait)
+    assert decide(observation(**recorded)) == EnsurePort()
+    control_plane = observation(control_plane=True, bootstrap=None, **recorded)
+    assert decide(control_plane) == EnsurePort()
+
+
 def test_a_control_plane_joins_the_load_balancer_before_its_server_exists() -> None:
     assert decide(observation(control_plane=True, **PORT)) == EnsureMember()
     assert decide(observation(control_plane=True, member_id="x", **PORT)) == EnsureServer()

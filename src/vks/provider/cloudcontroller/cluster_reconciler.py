@@ -33,6 +33,8 @@ PROBE = 0.5
 PROBE_PATIENT = 10.0
 PATIENCE = 300.0
 PROBE_TIMEOUT = 3.0
+#: For how many seconds of probing the credentials that were read are used.
+TRUSTED = 10.0
 #: How often the router's routes are compared although no node changed, in seconds.
 VERIFY = 600.0
 
@@ -54,6 +56,7 @@ class ClusterFollower:
         self._remotes = remotes
         self._clock = clock
         self._probing_since: dict[Key, float] = {}
+        self._kubeconfigs: dict[Key, tuple[bytes, float]] = {}
         self._routes: dict[Key, tuple[list[Route], float]] = {}
 
     async def reconcile(self, key: Key) -> Result:
@@ -77,10 +80,11 @@ class ClusterFollower:
 
     async def _connect(self, key: Key) -> Result | None:
         """Follow the cluster once its API server answers; until then, when to try again."""
-        kubeconfig = await self._kubeconfig(key)
+        probing = self._remotes.get(key) is None
+        kubeconfig = await self._kubeconfig(key, fresh=not probing)
         if kubeconfig is None:
             return Result(PROBE)
-        if self._remotes.get(key) is None and not await _answers(kubeconfig):
+        if probing and not await _answers(kubeconfig):
             since = self._probing_since.setdefault(key, self._clock.monotonic())
             patient = self._clock.monotonic() - since > PATIENCE
             return Result(PROBE_PATIENT if patient else PROBE)
@@ -91,12 +95,19 @@ class ClusterFollower:
             return Result(PROBE_PATIENT)
         return None
 
-    async def _kubeconfig(self, key: Key) -> bytes | None:
+    async def _kubeconfig(self, key: Key, *, fresh: bool) -> bytes | None:
+        """Not `fresh`: as it was at most TRUSTED seconds ago, for probes follow each other fast."""
+        now = self._clock.monotonic()
+        known = self._kubeconfigs.get(key)
+        if known is not None and not fresh and now - known[1] < TRUSTED:
+            return known[0]
         try:
             secret = await self._client.get(Secret, f"{key.name}-kubeconfig", key.namespace)
-            return base64.b64decode(secret.data["value"], validate=True)
+            kubeconfig = base64.b64decode(secret.data["value"], validate=True)
         except (ObjectNotFound, KeyError, binascii.Error):
             return None
+        self._kubeconfigs[key] = (kubeconfig, now)
+        return kubeconfig
 
     async def _sync_routes(
         self, key: Key, cluster: Cluster, verda: VerdaCluster, remote: RemoteCluster
@@ -134,6 +145,7 @@ class ClusterFollower:
         self._remotes.remove(key)
         self._routes.pop(key, None)
         self._probing_since.pop(key, None)
+        self._kubeconfigs.pop(key, None)
 
 
 async def _answers(kubeconfig: bytes) -> bool:

@@ -66,11 +66,14 @@ def _before_server(seen: Observation) -> Step:
     pool = seen.machine.spec.port_pool_ref
     if pool is not None and seen.slot is None:
         return _slot(seen, pool.name)
-    if seen.port_id is None or not seen.port_ip or _other_slot(seen):
+    registers = seen.owner_machine.is_control_plane and seen.member_id is None
+    waits = seen.owner_machine.spec.bootstrap.data_secret_name is None and not registers
+    # A machine that only waits does not ask after its port each time that it looks around.
+    if seen.port_id is None or not (seen.port_ip or waits) or _other_slot(seen):
         return EnsurePort()
-    if seen.owner_machine.is_control_plane and seen.member_id is None:
+    if registers:
         return EnsureMember()
-    if seen.owner_machine.spec.bootstrap.data_secret_name is None:
+    if waits:
         return Wait(BOOTSTRAP_DATA_READY, "WaitingForBootstrapData", "no bootstrap data yet")
     return EnsureServer()
 

@@ -26,7 +26,7 @@ from vks.resources.verdamachine import VerdaMachine, VerdaMachineStatus
 
 def set_conditions(seen: Observation, end: Wait | Done, conditions: ConditionSet) -> None:
     """Say of every part whether it is there, and in Ready what the machine waits for."""
-    _part(conditions, PORT_READY, seen.port_ip, "WaitingForPort")
+    _part(conditions, PORT_READY, seen.port_ip or seen.port_id, "WaitingForPort")
     if seen.owner_machine.is_control_plane:
         _part(conditions, LOAD_BALANCER_READY, seen.member_id, "WaitingForMember")
     bootstrap = seen.owner_machine.spec.bootstrap.data_secret_name or seen.server_id

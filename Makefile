@@ -66,3 +66,8 @@ bench-create: venv ## Compare creating a cluster with bare kubeadm (15 minutes, 
 .PHONY: bench-runtime
 bench-runtime: venv ## Compare the controller runtime with kopf and controller-runtime (20 minutes)
 	$(BIN)/python -m benchmarks.runtime
+
+SCALE ?= small
+.PHONY: bench-scale
+bench-scale: venv ## Measure many and large clusters on hollow servers (SCALE=small|medium|full)
+	$(BIN)/python -m benchmarks.scale --scale $(SCALE)

@@ -1,0 +1,71 @@
+"""What is measured: how many clusters of which shape, and what is done to them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Operation = Literal["create", "scale", "roll", "upgrade", "restart", "delete"]
+
+OPERATIONS: tuple[Operation, ...] = ("create", "scale", "roll", "upgrade", "restart", "delete")
+_SHAPE = re.compile(r"(\d+)x(\d+)\+(\d+)")
+
+
+@dataclass(frozen=True)
+class Topology:
+    """`clusters` of `control_planes` + `workers` machines each, written `20x3+10`."""
+
+    clusters: int
+    control_planes: int
+    workers: int
+
+    @classmethod
+    def parse(cls, text: str) -> Topology:
+        """Raises ValueError for what is no topology."""
+        found = _SHAPE.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is not CLUSTERSxCONTROL_PLANES+WORKERS, as in 20x3+10")
+        return cls(*(int(number) for number in found.groups()))
+
+    def __str__(self) -> str:
+        return f"{self.clusters}x{self.control_planes}+{self.workers}"
+
+    @property
+    def machines(self) -> int:
+        return self.clusters * (self.control_planes + self.workers)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One topology, whether the peer runs it too, and how often both do, in turns."""
+
+    topology: Topology
+    operations: tuple[Operation, ...] = ("create", "delete")
+    peer: bool = True
+    repeats: int = 1
+
+
+def _run(text: str, *operations: Operation, peer: bool = True, repeats: int = 1) -> Run:
+    return Run(Topology.parse(text), operations or ("create", "delete"), peer, repeats)
+
+
+#: By `SCALE`. The peer knows no operation beside creating and deleting that would compare.
+SCALES: dict[str, tuple[Run, ...]] = {
+    "small": (
+        _run("4x1+1"),
+        _run("1x3+10", *OPERATIONS, peer=False),
+    ),
+    "medium": (
+        _run("50x1+1"),
+        _run("10x3+10"),
+        _run("1x3+100", *OPERATIONS),
+    ),
+    "full": (
+        _run("100x1+1"),
+        _run("20x3+10"),
+        _run("4x3+50"),
+        _run("1x3+500", *OPERATIONS),
+        _run("1x3+997", *OPERATIONS),
+    ),
+}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ def newcomer() -> Iterator[Newcomer]:
         yield user
         user.vks("down", "--name", NAME, "--purge")
         assert not (home / ".local/state/vks" / NAME).exists()
-        assert _processes_of(home) == []
+        assert _processes_of(home, within=5.0) == []
     finally:
         for pid in _processes_of(home):
             os.kill(pid, signal.SIGKILL)
@@ -157,8 +158,15 @@ def test_a_deleted_cluster_leaves_no_listener_and_no_server(newcomer: Newcomer) 
         assert json.loads(done.stdout) in ({}, [])
 
 
-def _processes_of(home: Path) -> list[int]:
-    """Those that were started for this home, whoever supervises them."""
+def _processes_of(home: Path, within: float = 0.0) -> list[int]:
+    """Those that were started for this home, whoever supervises them; ending takes a moment."""
+    deadline = time.monotonic() + within
+    while (found := _running_for(home)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def _running_for(home: Path) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():

@@ -143,11 +143,12 @@ def _without_fabric(port: int) -> dict[str, Any]:
     """Load balancers get loopback addresses, which every user of the machine may listen on.
 
     A range of the region's own comes of the management API's port, which no other region of
-    the machine has. Servers' addresses lead nowhere: there may be thousands.
+    the machine has. Servers' addresses lead nowhere: there may be thousands, outside of what
+    pods and services get by default.
     """
     return {
         "vip_range": f"127.{port >> 8}.{port & 255}.0/24",
-        "subnet_pool": {"prefixes": ["10.128.0.0/9"], "default_prefixlen": 20},
+        "subnet_pool": {"prefixes": ["10.0.0.0/10"], "default_prefixlen": 20},
     }
 
 

@@ -28,7 +28,7 @@ from tests.support.kernelwatch import KernelWatch, addresses
 
 from vks.kube.client import Client
 from vks.kube.config import ClientConfig
-from vks.kube.objects import Resource
+from vks.kube.objects import Resource, find_condition
 from vks.resources.clusterapi import Cluster, Machine, MachineDeployment
 from vks.resources.core import Secret
 from vks.resources.verdacluster import VerdaCluster
@@ -48,7 +48,7 @@ VKS = Path(sys.executable).with_name("vks")
 NS = "static"
 DOOR = 9000
 
-#: What the cloud does wrong in a round; `hold` lasts until the replacements wait for it.
+#: What the cloud does wrong in a round; `hold` lasts until every machine is held up by it.
 FAULTS: dict[str, list[dict[str, Any]]] = {
     "a delete is answered and not done": [{"action": "hold", "path": "^server.delete/"}],
     "the server is gone and its port not free": [{"action": "hold", "path": "^port.unbind/"}],
@@ -60,6 +60,12 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
         {"action": "error", "service": service, "status": 503, "probability": 0.2}
         for service in ("compute", "network")
     ],
+}
+
+#: What machines say that a fault holds up for good.
+STUCK = {
+    "a delete is answered and not done": "ServerDeleting",
+    "the server is gone and its port not free": "PortInUse",
 }
 
 pytestmark = [
@@ -252,8 +258,8 @@ async def recreate_all(client: Client, faults: Faults, number: int) -> dict[str,
     for machine in (await client.list(Machine, NS)).items:
         await client.delete(Machine, machine.metadata.name, NS)
     kill("provider")
-    if FAULTS[fault][0]["action"] == "hold":
-        await eventually(lambda: waiting(client, old))
+    if fault in STUCK:
+        await eventually(lambda: stuck(client, STUCK[fault]))
         kill("provider" if number % 8 < 4 else "core")
     else:
         await asyncio.sleep(1.0 + number % 3)  # somewhere in the middle
@@ -264,11 +270,11 @@ async def recreate_all(client: Client, faults: Faults, number: int) -> dict[str,
     return machines
 
 
-async def waiting(client: Client, old: set[str]) -> bool:
-    """Every replacement is there and has no server."""
+async def stuck(client: Client, reason: str) -> bool:
+    """Every machine that is to go says that it cannot, and why."""
     found = (await client.list(VerdaMachine, NS)).items
-    new = [m for m in found if m.metadata.name not in old]
-    return len(new) == len(ZONES) and not any(m.status.server_id for m in new)
+    said = [find_condition(machine.status.conditions, "Deleting") for machine in found]
+    return len(found) == len(ZONES) and all(c is not None and c.reason == reason for c in said)
 
 
 async def test_nodes_come_back_with_their_addresses(

@@ -260,7 +260,7 @@ async def recreate_all(client: Client, faults: Faults, number: int) -> dict[str,
     kill("provider")
     if fault in STUCK:
         await eventually(lambda: stuck(client, STUCK[fault]))
-        kill("provider" if number % 8 < 4 else "core")
+        kill("provider" if number % 8 < 4 else "capi-core")
     else:
         await asyncio.sleep(1.0 + number % 3)  # somewhere in the middle
         kill("provider")

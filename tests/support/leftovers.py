@@ -13,7 +13,7 @@ from tests.support.localregion import NAMESPACE, LocalRegion, until
 from vks.local.fabric import Fabric
 from vks.local.image import Pool
 from vks.local.instance import Instance
-from vks.local.platform.procfs import pids_in_netns
+from vks.local.platform.procfs import identity, pids_in_netns
 from vks.local.servers.lxc import cgroups
 from vks.resources.project import CLOUD_SECRET
 
@@ -106,8 +106,8 @@ def _processes(instance: Instance) -> list[tuple[int, str]]:
     home = f"{instance.home}".encode()
     found = []
     for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) == os.getpid():
-            continue
+        if not entry.isdigit() or int(entry) == os.getpid() or identity(int(entry)) is None:
+            continue  # among others those that have ended and wait for init to notice
         pid = int(entry)
         command = _read(pid, "cmdline")
         named = any(

@@ -63,6 +63,10 @@ generate: venv ## Write the generated files again (CRDs, clusterctl components, 
 bench-create: venv ## Compare creating a cluster with bare kubeadm (15 minutes, alone on the machine)
 	$(BIN)/python -m benchmarks.create
 
+.PHONY: bench-idle
+bench-idle: venv ## Measure what the controllers use while nobody asks for anything (9 minutes)
+	$(BIN)/python -m benchmarks.idle
+
 .PHONY: bench-runtime
 bench-runtime: venv ## Compare the controller runtime with kopf and controller-runtime (20 minutes)
 	$(BIN)/python -m benchmarks.runtime

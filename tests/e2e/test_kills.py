@@ -39,4 +39,7 @@ def test_whoever_is_killed_whenever_the_cluster_becomes_what_was_asked_for_once(
         leftovers.none_of_clusters(region)
     print(f"\nkilled with seed {SEED}: {dict(sorted(killer.kills.items()))}")
     assert killer.kills.total() >= 30
+    assert {"etcd", "kube-apiserver", "capi-core", "cloud", "provider", "supervisor"} <= {
+        *killer.kills
+    }
     witness.testify(looks=100)

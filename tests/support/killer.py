@@ -16,12 +16,14 @@ _GAPS = (0.3, 3.5)
 
 
 class Killer:
-    """`kills` counts by program. The supervisor is one of them: it is started again as people
-    would do it, by `vks up`; everything else is the supervisor's to restart."""
+    """`kills` counts by program; each has its turn before one has another. The supervisor is one
+    of them: it is started again as people would do it, by `vks up`; everything else is the
+    supervisor's to restart."""
 
     def __init__(self, region: LocalRegion, seed: int) -> None:
         self._region = region
         self._random = random.Random(seed)
+        self._turn: list[str] = []
         self.kills: Counter[str] = Counter()
 
     @contextmanager
@@ -49,8 +51,11 @@ class Killer:
     def _kill_one(self) -> None:
         while True:
             running = self._region.processes()
-            name = self._random.choice(sorted(running))
-            if self._region.kill(running[name]):
+            if not self._turn:
+                self._turn = sorted(running)
+                self._random.shuffle(self._turn)
+            name = self._turn.pop()
+            if name in running and self._region.kill(running[name]):
                 break
         self.kills[name] += 1
         if name == "supervisor":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import random
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -70,7 +69,7 @@ class Probes:
         self._session = session
         self._port = port
         self._nodes: list[str] = []
-        self._written = 0
+        self._written = self._turn = 0
         self.counts = {"apiRead": Count(), "apiWrite": Count(), "http": Count()}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -112,9 +111,10 @@ class Probes:
         await self._call("PATCH", path, data=body, headers=_MERGE)
 
     async def _get(self) -> None:
-        """As a load balancer in front of the nodes does it: one that takes part, a new
+        """As through a load balancer in front of the nodes: another one every time, a new
         connection."""
-        node = random.choice(self._nodes)
+        self._turn += 1
+        node = self._nodes[self._turn % len(self._nodes)]
         url = f"http://{node}:{self._port}/"
         async with self._session.get(url, headers={"Connection": "close"}) as answer:
             await answer.read()
@@ -122,12 +122,22 @@ class Probes:
                 raise RefusedError(f"GET {answer.status} from {node}")
 
     async def _find_nodes(self) -> None:
-        """Nodes that are ready and not being drained. When the API is silent, those of before."""
+        """Workers that take part and are well. When the API is silent, those of before."""
         try:
             found = await self._call("GET", "/api/v1/nodes?resourceVersion=0")
         except (aiohttp.ClientError, TimeoutError, RefusedError, OSError):
             return
-        self._nodes = [address(node) for node in found["items"] if takes_part(node)]
+        nodes = [address(node) for node in found["items"] if takes_part(node)]
+        well = await asyncio.gather(*(self._serves(node) for node in nodes))
+        self._nodes = [node for node, healthy in zip(nodes, well, strict=True) if healthy]
+
+    async def _serves(self, node: str) -> bool:
+        """What load balancers ask of a node: kube-proxy's health. Ready comes earlier."""
+        try:
+            async with self._session.get(f"http://{node}:10256/healthz") as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
 
 
 def takes_part(node: dict[str, Any]) -> bool:

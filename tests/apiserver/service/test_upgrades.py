@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.apiserver.service.conftest import Vks
 from tests.support.apiserver import ApiServer
-from tests.support.service import cluster_request, until
+from tests.support.service import ZONES, cluster_request, until
 
 from vks.kube.objects import Resource
 from vks.resources.clusterapi import KubeadmControlPlane, MachineDeployment
@@ -70,7 +70,8 @@ async def pool_is_ready(vks: Vks, name: str, version: str) -> None:
     async def asked() -> list[MachineDeployment]:
         selector = f"vks.verda/pool={name}"
         found = await vks.client.list(MachineDeployment, vks.namespace, label_selector=selector)
-        return [d for d in found.items if d.spec.template.spec.version == version]
+        told = [d for d in found.items if d.spec.template.spec.version == version]
+        return told if len(told) == len(ZONES) else []
 
     for deployment in await until(asked):
         meta, replicas = deployment.metadata, deployment.spec.replicas
@@ -166,8 +167,12 @@ async def test_a_paused_upgrade_stands_still_until_it_is_resumed(
     await until(rollout_paused)
     assert not await paused(), "the control plane is done"
     await vks.call("POST", "/clusters/demo/upgrades/resume")
-    await pool_is_ready(vks, "a", NEW)
-    await becomes(vks, {"a": NEW, "b": NEW})
+
+    async def both() -> bool:
+        await pool_is_ready(vks, "a", NEW)  # as often as the controllers tell it something new
+        return await versions(vks) == {"a": NEW, "b": NEW}
+
+    await until(both)
 
 
 async def test_an_aborted_upgrade_takes_the_pool_in_progress_back(
@@ -180,8 +185,13 @@ async def test_an_aborted_upgrade_takes_the_pool_in_progress_back(
     answer = await vks.call("POST", "/clusters/demo/upgrades/abort")
     assert answer.json()["id"] == identity
     await becomes(vks, {"a": OLD, "b": OLD})
-    await pool_is_ready(vks, "a", OLD)
-    failed = await operation(vks, identity, "Failed")
+
+    async def ended() -> dict[str, Any] | None:
+        await pool_is_ready(vks, "a", OLD)
+        found: dict[str, Any] = (await vks.call("GET", f"/operations/{identity}")).json()
+        return found if found["phase"] == "Failed" else None
+
+    failed = await until(ended)
     assert failed["error"]["code"] == "UpgradeAborted"
     assert f"control plane runs {NEW}, node pools {OLD}" in failed["error"]["message"]
     late = await vks.call("POST", "/clusters/demo/upgrades/resume")

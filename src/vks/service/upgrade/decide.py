@@ -71,7 +71,10 @@ def _go_on(seen: Observed, upgrade: UpgradeSpec) -> Action | None:
 
 
 def _go_back(seen: Observed, cluster: ManagedCluster, upgrade: UpgradeSpec) -> Action | None:
-    begun = any(m.is_control_plane and m.spec.version == upgrade.version for m in seen.machines)
+    begun = seen.control_plane_settled or any(
+        machine.is_control_plane and machine.spec.version == upgrade.version
+        for machine in seen.machines
+    )
     asked = cluster.spec.version == upgrade.version != upgrade.from_version
     if asked and not begun:
         return RestoreControlPlane(cluster, upgrade.from_version, upgrade.from_image)

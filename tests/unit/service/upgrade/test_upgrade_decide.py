@@ -126,7 +126,8 @@ def test_a_pause_lets_a_machine_that_is_on_its_way_out_go() -> None:
 
 
 def test_aborted_before_the_first_machine_the_request_is_taken_back() -> None:
-    action = decide(seen(pool("a", OLD), state="Aborted", machines=(plane_machine(OLD),)))
+    old = (plane_machine(OLD),)
+    action = decide(seen(pool("a", OLD), state="Aborted", up_to_date=0, machines=old))
     assert isinstance(action, RestoreControlPlane)
     assert (action.version, action.image) == (OLD, "img-35")
 

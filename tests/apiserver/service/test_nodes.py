@@ -180,8 +180,12 @@ async def test_a_recreated_node_is_handed_to_cluster_api_once(
         return (await vks.client.get(Machine, node, vks.namespace)).deleting
 
     await until(deleting)
-    steps = (await vks.call("GET", f"/operations/{operation['id']}")).json()["steps"]
-    assert [step["name"] for step in steps] == ["Removal", "Replacement"]
+
+    async def steps() -> list[str]:
+        found = (await vks.call("GET", f"/operations/{operation['id']}")).json()
+        return [step["name"] for step in found["steps"]]
+
+    assert await until(steps) == ["Removal", "Replacement"]
     pool = await vks.client.get(NodePool, "demo.default", vks.namespace)
     assert pool.spec.replicas == 3
 

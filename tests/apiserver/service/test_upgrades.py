@@ -98,6 +98,13 @@ async def start(vks: Vks, version: str = NEW, **more: Any) -> Any:
     return await vks.call("POST", "/clusters/demo/upgrades", {"version": version, **more})
 
 
+async def steer(vks: Vks, action: str) -> dict[str, Any]:
+    answer = await vks.call("POST", f"/clusters/demo/upgrades/{action}")
+    assert answer.status_code == 202, answer.text
+    accepted: dict[str, Any] = answer.json()
+    return accepted
+
+
 async def operation(vks: Vks, identity: str, phase: str) -> dict[str, Any]:
     async def ended() -> dict[str, Any] | None:
         found: dict[str, Any] = (await vks.call("GET", f"/operations/{identity}")).json()
@@ -147,18 +154,17 @@ async def test_a_paused_upgrade_stands_still_until_it_is_resumed(
 ) -> None:
     await make_cluster(vks, apiserver)
     await start(vks)
-    answer = await vks.call("POST", "/clusters/demo/upgrades/pause")
-    assert answer.status_code == 202, answer.text
+    await steer(vks, "pause")
 
     async def paused() -> bool:
         plane = await vks.client.get(KubeadmControlPlane, "demo-cp", vks.namespace)
         return "cluster.x-k8s.io/paused" in plane.metadata.annotations
 
     await until(paused)
-    await vks.call("POST", "/clusters/demo/upgrades/resume")
+    await steer(vks, "resume")
     await control_plane_is(vks, NEW)
     await becomes(vks, {"a": NEW, "b": OLD})
-    await vks.call("POST", "/clusters/demo/upgrades/pause")
+    await steer(vks, "pause")
 
     async def rollout_paused() -> bool:
         found = await vks.client.list(MachineDeployment, vks.namespace)
@@ -166,7 +172,7 @@ async def test_a_paused_upgrade_stands_still_until_it_is_resumed(
 
     await until(rollout_paused)
     assert not await paused(), "the control plane is done"
-    await vks.call("POST", "/clusters/demo/upgrades/resume")
+    await steer(vks, "resume")
 
     async def both() -> bool:
         await pool_is_ready(vks, "a", NEW)  # as often as the controllers tell it something new
@@ -182,8 +188,7 @@ async def test_an_aborted_upgrade_takes_the_pool_in_progress_back(
     identity = (await start(vks)).json()["id"]
     await control_plane_is(vks, NEW)
     await becomes(vks, {"a": NEW, "b": OLD})
-    answer = await vks.call("POST", "/clusters/demo/upgrades/abort")
-    assert answer.json()["id"] == identity
+    assert (await steer(vks, "abort"))["id"] == identity
     await becomes(vks, {"a": OLD, "b": OLD})
 
     async def ended() -> dict[str, Any] | None:
@@ -207,7 +212,7 @@ async def test_an_upgrade_that_is_aborted_at_once_changes_nothing(
 ) -> None:
     await make_cluster(vks, apiserver)
     identity = (await start(vks)).json()["id"]
-    await vks.call("POST", "/clusters/demo/upgrades/abort")
+    await steer(vks, "abort")
 
     async def failed() -> bool:
         await control_plane_is(vks, OLD)

@@ -19,7 +19,7 @@ from vks.service.api import models
 from vks.service.api.context import IdempotencyKey, Name, ScopeIn
 from vks.service.api.operations import Change, record, recorded
 from vks.service.api.problems import Problem
-from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster
+from vks.service.api.regions import Region, find_cluster, patch_spec
 from vks.service.api.routes.clusters import accepted, refuse_deleting
 from vks.service.names import POOL_LABEL
 
@@ -119,8 +119,7 @@ async def _shrink(region: Region, cluster: ManagedCluster, machine: Machine) -> 
     spec: dict[str, Any] = {"leaving": [*kept, name]}
     if pool.spec.autoscaling is None:
         spec["replicas"] = max(0, pool.spec.replicas - 1)
-    patch = {"metadata": {"resourceVersion": pool.metadata.resource_version}, "spec": spec}
-    await region.client.merge_patch(NodePool, key, namespace, patch, field_manager=FIELD_MANAGER)
+    await patch_spec(region.client, pool, spec)
 
 
 async def _record(

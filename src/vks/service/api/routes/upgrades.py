@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -17,7 +17,7 @@ from vks.service.api.context import IdempotencyKey, IfMatch, Name, Scope, ScopeI
 from vks.service.api.offer import read_offer
 from vks.service.api.operations import Change, record, recorded
 from vks.service.api.problems import FieldProblem, Problem, invalid
-from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster
+from vks.service.api.regions import Region, find_cluster, patch_spec
 from vks.service.api.routes.clusters import accepted, refuse_deleting
 from vks.service.api.upgrades import VERSION_SKEW, Facts, candidates, checks, why_not_from
 from vks.service.api.workload import blocking_budgets, connect, deprecated_apis
@@ -114,13 +114,7 @@ async def steer_upgrade(
     state, sensible = _ACTIONS[action]
     if upgrade.state not in sensible:
         raise Problem("conflict", f"the upgrade is {upgrade.state}: {action} is too late")
-    patch = {
-        "metadata": {"resourceVersion": found.metadata.resource_version},
-        "spec": {"upgrade": {"state": state}},
-    }
-    await region.client.merge_patch(
-        ManagedCluster, cluster, found.metadata.namespace, patch, field_manager=FIELD_MANAGER
-    )
+    await patch_spec(region.client, found, {"upgrade": {"state": state}})
     return accepted(response, scope, region, operation)
 
 
@@ -208,12 +202,7 @@ async def _write(
         from_image=again.from_image if again else spec.control_plane.image,
         operation=operation,
     )
-    patch = {
-        "metadata": {"resourceVersion": cluster.metadata.resource_version},
-        "spec": {"upgrade": plain(upgrade), "version": version}
-        | ({"controlPlane": {"image": image}} if moves else {}),
-    }
-    meta = cluster.metadata
-    return await region.client.merge_patch(
-        ManagedCluster, meta.name, meta.namespace, patch, field_manager=FIELD_MANAGER
-    )
+    wanted: dict[str, Any] = {"upgrade": plain(upgrade), "version": version}
+    if moves:
+        wanted["controlPlane"] = {"image": image}
+    return await patch_spec(region.client, cluster, wanted)

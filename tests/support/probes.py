@@ -78,7 +78,7 @@ class Probes:
             group.create_task(self._every(1.0, self._find_nodes, stop))
             group.create_task(self._every(2 / API_HZ, self._count("apiRead", self._read), stop))
             group.create_task(self._every(2 / API_HZ, self._count("apiWrite", self._write), stop))
-            group.create_task(self._every(1 / HTTP_HZ, self._count("http", self._get), stop))
+            group.create_task(self._every(1 / HTTP_HZ, self._ask_workload, stop))
 
     def _count(
         self, name: str, send: Callable[[], Awaitable[None]]
@@ -110,11 +110,20 @@ class Probes:
         path = "/api/v1/namespaces/default/configmaps/probe"
         await self._call("PATCH", path, data=body, headers=_MERGE)
 
-    async def _get(self) -> None:
-        """As through a load balancer in front of the nodes: another one every time, a new
-        connection."""
-        self._turn += 1
-        node = self._nodes[self._turn % len(self._nodes)]
+    async def _ask_workload(self) -> None:
+        """As through a load balancer in front of the nodes: they take turns, and what one
+        refused goes to another."""
+        tried: list[str] = []
+
+        async def send() -> None:
+            self._turn += 1
+            nodes = [node for node in self._nodes if node not in tried] or self._nodes
+            tried.append(nodes[self._turn % len(nodes)])
+            await self._get(tried[-1])
+
+        await self.counts["http"].attempt(send)
+
+    async def _get(self, node: str) -> None:
         url = f"http://{node}:{self._port}/"
         async with self._session.get(url, headers={"Connection": "close"}) as answer:
             await answer.read()

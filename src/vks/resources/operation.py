@@ -43,6 +43,8 @@ class OperationSpec(KubeStruct, frozen=True, kw_only=True):
     idempotency_key: str = ""
     #: SHA-256 of the request body, so that a key used again for another request is refused.
     request_digest: str = ""
+    #: Machines that the change replaces: it is not done while one of them is there.
+    replaces: tuple[str, ...] = ()
     #: Where an upgrade leads.
     version: str = ""
     #: The pool of the node that is the target; empty: it is a control plane.

@@ -56,7 +56,7 @@ async def patched(vks: Vks, body: dict[str, Any], path: str = POOL) -> None:
     await until(acted)
 
 
-async def machine(vks: Vks, deployment: MachineDeployment) -> str:
+async def machine(vks: Vks, deployment: MachineDeployment, server: str = "none") -> str:
     """A Machine as its MachineSet would make it."""
     labels = deployment.metadata.labels
     body = {
@@ -72,7 +72,7 @@ async def machine(vks: Vks, deployment: MachineDeployment) -> str:
             "infrastructureRef": {
                 "apiGroup": "infrastructure.cluster.x-k8s.io",
                 "kind": "VerdaMachine",
-                "name": "none",
+                "name": server,
             },
         },
     }
@@ -149,6 +149,12 @@ async def test_a_changed_script_rolls_its_pool_alone_after_a_plan(vks: Vks) -> N
     assert await templates(vks) == ours, "a plan changes nothing"
 
     await patched(vks, {"userScript": SCRIPT})
+    (update,) = [
+        operation
+        for operation in (await vks.client.list(Operation, vks.namespace)).items
+        if operation.spec.type == "UpdateNodePool"
+    ]
+    assert sorted(update.spec.replaces) == sorted(machines)
     assert not {config for _, config in await templates(vks)} & {config for _, config in ours}
     assert await templates(vks, "other") == others
 
@@ -198,7 +204,7 @@ async def test_a_pool_may_be_empty(vks: Vks) -> None:
 async def test_what_a_deletion_deletes_and_keeps_is_listed(vks: Vks) -> None:
     pool = {"name": "default", "replicas": 1, "flavor": "small", "image": "debian"}
     await created(vks, nodePools=[{**pool, "keyName": "key"}])
-    await deployments(vks)
+    await machine(vks, (await deployments(vks))[0], server="demo-x")
     labels = {"cluster.x-k8s.io/cluster-name": "demo"}
     server = {
         "metadata": {"name": "demo-x", "namespace": vks.namespace, "labels": labels},

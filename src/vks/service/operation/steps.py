@@ -91,7 +91,17 @@ def _pool(operation: Operation, seen: Observed) -> list[Step]:
     wanted = operation.spec.target.generation
     if not pools or any(pool.status.observed_generation < wanted for pool in pools):
         return [Step(step.name, 0, max(1, step.total), "the change has not been seen yet")]
-    return [step]
+    return [_replacing(operation, seen, step)]
+
+
+def _replacing(operation: Operation, seen: Observed, step: Step) -> Step:
+    """Cluster API counts machines as up to date for a moment after their template has changed."""
+    replaced = operation.spec.replaces
+    left = {machine.metadata.name for machine in seen.machines} & {*replaced}
+    if not left or not step.finished:
+        return step
+    gone = len(replaced) - len(left)
+    return Step(step.name, gone, len(replaced), f"{gone} of {len(replaced)} nodes replaced")
 
 
 def _delete_pool(operation: Operation, seen: Observed) -> list[Step]:

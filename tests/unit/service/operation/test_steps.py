@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -184,3 +185,26 @@ def test_a_message_that_is_a_list_is_told_whole_and_others_by_their_first_line()
         "no Node after 600 s; the console's last lines:"
     )
     assert summary("") == ""
+
+
+def test_a_change_is_not_done_while_a_machine_that_it_replaces_is_there() -> None:
+    """Cluster API's counters are those of the old template for a moment."""
+    change = operation("UpdateNodePool", kind="NodePool", name="demo.default", generation=1)
+    change = replace(change, spec=replace(change.spec, replaces=("w-1", "w-2")))
+    pool = finished().pools[0]
+    change = replace(
+        change, spec=replace(change.spec, target=replace(change.spec.target, uid=pool.metadata.uid))
+    )
+
+    def step(*names: str) -> tuple[bool, str]:
+        machines = tuple(Machine(metadata=ObjectMeta(name=name)) for name in names)
+        (found,) = progress_of(change, replace_seen(finished(), machines)).steps
+        return found.finished, found.message
+
+    assert step("w-1", "w-2") == (False, "0 of 2 nodes replaced")
+    assert step("w-2", "w-3") == (False, "1 of 2 nodes replaced")
+    assert step("w-3", "w-4")[0]
+
+
+def replace_seen(seen: Observed, machines: tuple[Machine, ...]) -> Observed:
+    return dataclasses.replace(seen, machines=machines)

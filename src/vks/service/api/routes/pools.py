@@ -61,7 +61,7 @@ from vks.service.api.views import node_view
 from vks.service.api.watching import EVENT_STREAM, Followed, stream
 from vks.service.applying import plain
 from vks.service.names import CLUSTER_LABEL, POOL_LABEL
-from vks.service.nodepool.plan import plan
+from vks.service.nodepool.plan import PoolPlan, plan
 
 router = APIRouter(prefix="/projects/{project}/clusters/{cluster}", tags=["node pools"])
 
@@ -240,10 +240,15 @@ async def update_node_pool(
     after = await _resized(scope, region, owner, found, body, after, wrong)
     check_change(found, after, offer, scope.config.limits, wrong)
     refuse_unoffered(owner.spec.provisioner, "", after)
+    planned = await _plan(region, owner, found, after)
     if dry_run:
-        return JSONResponse(await _plan(region, owner, found, after))
+        view = plan_view(planned, after, etag(found))
+        return JSONResponse(view.model_dump(by_alias=True))
     changed = await patch_spec(region.client, found, merge_patch(found.spec, after))
-    operation = await record(change, region, namespace, "UpdateNodePool", cluster, changed)
+    more = {"replaces": [machine.metadata.name for machine in planned.replaced]}
+    operation = await record(
+        change, region, namespace, "UpdateNodePool", cluster, changed, more=more
+    )
     return accepted(response, scope, region, operation)
 
 
@@ -279,14 +284,13 @@ async def _resized(
 
 async def _plan(
     region: Region, owner: ManagedCluster, pool: NodePool, after: NodePoolSpec
-) -> dict[str, Any]:
+) -> PoolPlan:
     selector = f"{_of(owner.metadata.name)},{POOL_LABEL}={pool.spec.pool_name}"
     deployments, machines = await asyncio.gather(
         region.client.list(MachineDeployment, pool.metadata.namespace, label_selector=selector),
         region.client.list(Machine, pool.metadata.namespace, label_selector=selector),
     )
-    planned = plan(owner, pool, after, deployments.items, machines.items)
-    return plan_view(planned, after, etag(pool)).model_dump(by_alias=True)
+    return plan(owner, pool, after, deployments.items, machines.items)
 
 
 @router.delete("/node-pools/{pool}", operation_id="deleteNodePool", status_code=202)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.apiserver.provider.region import Faults, Region
+from tests.apiserver.provider.region import Faults, Region, eventually
 
+from vks.kube.objects import find_condition
+from vks.provider.verdamachine import decide
 from vks.resources.clusterapi import Cluster
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
@@ -56,3 +58,34 @@ async def test_a_bad_cloud_gets_the_same_cluster_once(
     faults.clear()
     await running.client.delete(Cluster, "demo", running.namespace)
     assert await running.census() == before
+
+
+@pytest.mark.timeout(120)
+async def test_a_machine_waits_for_room_in_its_zone_and_goes_on_by_itself(
+    running: Region, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decide, "RETRY_ROOM", 1.0)
+    await running.add_cluster()
+    await running.core_sees_infrastructure()
+    zone = running.under_test.zones[1]
+    faults.add("full", path=f"^{zone}$")
+    faults.add("drop_after", service="compute", method="DELETE", count=1)
+    await running.add_machine("w-0", zone=zone)
+    tried: set[str] = set()
+
+    async def tried_again() -> bool:
+        servers = await running.verda.compute.servers()
+        assert len(servers) <= 1, "one attempt at a time"
+        tried.update(server.id for server in servers)
+        return len(tried) >= 3
+
+    await eventually(tried_again)
+    ready = find_condition((await running.machine("w-0")).status.conditions, "Ready")
+    assert ready is not None
+    assert (ready.status, ready.reason) == ("False", "NoRoomInZone")
+    assert ready.message.startswith(f"zone {zone} has no room for flavor ")
+    faults.clear()
+    machine = await running.machine_is_provisioned("w-0")
+    assert machine.spec.availability_zone == zone
+    census = await running.census()
+    assert (census["servers"], census["ports"]) == (1, 1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from tests.unit.service.builders import ZONES, node_pool
 
 from vks.resources.fields import Taint
@@ -113,3 +116,26 @@ def test_the_patch_makes_one_the_other(before: NodePoolSpec, after: NodePoolSpec
     patch = merge_patch(before, after)
     assert merged(plain(before), patch) == plain(after)
     assert merge_patch(after, after) == {}
+
+
+ODD_NAMES = ["", "a\n", "a'", 'a"', "a{{b}}", "a\0", "a b", "\u00e9", "-a", "A", "a" * 21]
+
+
+@given(st.sampled_from(ODD_NAMES) | st.text())
+def test_a_name_is_a_dns_label_or_refused_by_its_field(name: str) -> None:
+    wrong: list[Any] = []
+    try:
+        NodePoolCreate.model_validate({"name": name, "flavor": "small"})
+    except ValidationError as error:
+        wrong = [problem["loc"] for problem in error.errors()]
+    valid = re.fullmatch(r"[a-z]([-a-z0-9]{0,18}[a-z0-9])?", name) is not None
+    assert wrong == ([] if valid else [("name",)])
+
+
+@given(st.text(max_size=200), st.text(max_size=50))
+def test_a_script_is_kept_to_the_character(pre: str, post: str) -> None:
+    script = {"pre": pre, "post": post}
+    body = json.dumps({"name": "p", "flavor": "small", "userScript": script})
+    spec = pool_spec("demo", NodePoolCreate.model_validate_json(body), "img-1", ZONES)
+    stored = msgspec.json.decode(msgspec.json.encode(plain(spec)), type=NodePoolSpec)
+    assert stored.user_script == UserScriptSpec(pre=pre, post=post)

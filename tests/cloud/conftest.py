@@ -45,4 +45,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Starting a cloud happens within the first test's time limit."""
     for item in items:
         if "cloud" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.timeout(600))
+            item.add_marker(pytest.mark.timeout(1800))

@@ -12,12 +12,16 @@ from typing import NamedTuple, Self
 from urllib.parse import urlencode, urlsplit
 
 from vks.kube.config import ClientConfig
-from vks.kube.errors import ApiError, Unavailable, error_from_status
+from vks.kube.errors import ApiError, TooManyRequests, Unavailable, error_from_status
 from vks.kube.http1 import Answer, Connection
 from vks.kube.pool import Endpoint, Pool
 
 _CONNECT_TIMEOUT = 10.0
 _TOKEN_FILE_TTL = 60.0
+#: A refusal with 429 that names a time this short (seconds) is waited out, this often: the API
+#: server did nothing, because it is busy or has just begun to serve a kind. client-go does too.
+_SHED_WAIT = 2.0
+_SHED_RETRIES = 5
 
 #: (method, host, code, seconds) of every finished request; code is "<error>" without answer.
 RequestObserver = Callable[[str, str, str, float], None]
@@ -75,6 +79,17 @@ class Transport:
 
     async def send(self, request: Request) -> bytes:
         """The body of a 2xx answer. Raises ApiError."""
+        for _ in range(_SHED_RETRIES):
+            try:
+                return await self._exchange(request)
+            except TooManyRequests as error:
+                wait = error.retry_after
+                if not wait or wait > _SHED_WAIT:
+                    raise
+            await asyncio.sleep(wait)
+        return await self._exchange(request)
+
+    async def _exchange(self, request: Request) -> bytes:
         try:
             async with asyncio.timeout(self._timeout):
                 pool, connection, answer = await self._begin(request)

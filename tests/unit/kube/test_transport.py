@@ -113,6 +113,24 @@ async def test_errors_are_the_api_servers() -> None:
         assert busy.value.retry_after == 7.0
 
 
+async def test_a_short_refusal_is_waited_out_a_long_one_is_told() -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for seconds in (b"1", b"60"):
+            await head(reader)
+            writer.write(
+                b"HTTP/1.1 429 Busy\r\nRetry-After: " + seconds + b"\r\nContent-Length: 0\r\n\r\n"
+            )
+            if seconds == b"1":
+                await head(reader)
+                writer.write(OK)
+        await head(reader)
+
+    async with serving(handler) as url, client(url) as api:
+        assert await api.send(GET) == b"ok"
+        with pytest.raises(TooManyRequests):
+            await api.send(GET)
+
+
 async def test_silence_ends_at_the_timeout_and_its_connection_with_it() -> None:
     hung_up = asyncio.Event()
 

@@ -16,9 +16,14 @@ _REMOVABLE = ("key_name", "user_script", "autoscaling")
 
 
 def pool_spec(
-    cluster: str, request: models.NodePoolCreate, image: str, zones: tuple[str, ...]
+    cluster: str,
+    request: models.NodePoolCreate,
+    image: str,
+    zones: tuple[str, ...],
+    version: str | None = None,
 ) -> NodePoolSpec:
-    """The spec of a new pool; `image` is an id and `zones` are the region's."""
+    """The spec of a new pool; `image` is an id, `zones` are the region's and `version` is the
+    cluster's."""
     script, scaling = request.user_script, request.autoscaling
     return NodePoolSpec(
         cluster_name=cluster,
@@ -35,6 +40,7 @@ def pool_spec(
         max_surge=request.max_surge,
         max_unavailable=request.max_unavailable,
         drain_timeout_seconds=request.drain_timeout_seconds,
+        version=version,
     )
 
 

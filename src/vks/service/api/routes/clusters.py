@@ -99,7 +99,7 @@ async def create_cluster(
         refuse_unoffered(body.provisioner, prefix, pool)
     check_ranges(body.network, await read_ranges(cloud, body.network.network_id, offer))
     specs = [
-        pool_spec(body.name, pool, pool_image(pool, body.version, offer), offer.zones)
+        pool_spec(body.name, pool, pool_image(pool, body.version, offer), offer.zones, body.version)
         for pool in body.node_pools
     ]
     pools = [

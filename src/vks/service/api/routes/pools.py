@@ -96,7 +96,8 @@ async def create_node_pool(
     check_pool(body, offer, scope.config.limits, more)
     refuse_unoffered(owner.spec.provisioner, "", body)
     await _check_room(region, owner, scope.config.limits.max_node_pools)
-    image = pool_image(body, owner.spec.version, offer)
+    version = owner.spec.version
+    spec = pool_spec(cluster, body, pool_image(body, version, offer), offer.zones, version)
     manifest = {
         "metadata": {
             "name": nodepool_name(cluster, body.name),
@@ -105,9 +106,7 @@ async def create_node_pool(
             "annotations": {"vks.verda/request": change.mark},
             "ownerReferences": [owner_reference(owner)],
         },
-        "spec": plain(
-            with_addresses(pool_spec(cluster, body, image, offer.zones), body.static_ip, addresses)
-        ),
+        "spec": plain(with_addresses(spec, body.static_ip, addresses)),
     }
     try:
         pool = await region.client.create(NodePool, manifest, field_manager=FIELD_MANAGER)

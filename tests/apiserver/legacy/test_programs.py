@@ -120,7 +120,6 @@ class Machine:
             return False
 
 
-@pytest.mark.timeout(60)
 async def test_a_member_joins_as_a_learner_votes_and_leaves(tmp_path: Path) -> None:
     authority = await asyncio.to_thread(pki.new_authority, "kube-ca")
     a, b = (Machine(tmp_path, name, authority) for name in HOSTS)

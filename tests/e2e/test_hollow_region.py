@@ -92,6 +92,17 @@ class Newcomer:
         described = self.show("status", "--name", NAME)
         return {one["name"]: one["pid"] for one in described["processes"] if one["pid"]}
 
+    def wait_for_another(self, program: str, pid: int) -> None:
+        """Until the supervisor has a successor of `pid` ready."""
+        deadline = time.monotonic() + 60.0
+        while True:
+            described = self.show("status", "--name", NAME)
+            (found,) = (one for one in described["processes"] if one["name"] == program)
+            if found["phase"] == "Ready" and found["pid"] != pid:
+                return
+            assert time.monotonic() < deadline, found
+            time.sleep(0.1)
+
 
 @pytest.fixture(scope="module")
 def newcomer() -> Iterator[Newcomer]:
@@ -139,6 +150,8 @@ def test_a_killed_program_comes_back_and_nothing_is_lost(newcomer: Newcomer, kil
     before = {node["name"]: node["serverId"] for node in newcomer.nodes()}
     pid = newcomer.processes()[killed]
     os.kill(pid, signal.SIGKILL)
+    if killed == "cloud":  # it signs the user in as well
+        newcomer.wait_for_another(killed, pid)
     count = {"hollow": "4", "cloud": "2", "provider": "3"}[killed]
     newcomer.vks("pool", "scale", CLUSTER, "default", "--count", count)
     assert newcomer.processes()[killed] != pid

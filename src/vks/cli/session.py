@@ -10,6 +10,7 @@ from typing import Any
 
 from vks.cli.errors import DENIED, UNAVAILABLE, CliError
 from vks.cli.http import Answer, Origin
+from vks.local.instance import default_directories
 
 SERVICE_TYPE = "kubernetes"
 DEFAULT_LOCAL_CLOUD = "demo"
@@ -46,7 +47,7 @@ def cloud_files(environ: Mapping[str, str]) -> list[Path]:
     """Where a clouds.yaml may be, as openstacksdk looks for it; then the local regions' own."""
     if named := environ.get("OS_CLIENT_CONFIG_FILE"):
         return [Path(named)]
-    homes = Path(environ.get("VKS_HOME", "/var/lib/vks"))
+    homes = Path(environ.get("VKS_HOME") or default_directories()[0])
     local = homes / environ.get("VKS_LOCAL_REGION", "tokyo") / "clouds.yaml"
     directories = (Path(), Path.home() / ".config/openstack", Path("/etc/openstack"))
     return [*(directory / "clouds.yaml" for directory in directories), local]

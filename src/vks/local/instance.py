@@ -51,7 +51,7 @@ class Instance:
             raise InstanceNameError(
                 f"instance name {name!r} must be a DNS label of at most 20 characters"
             )
-        homes, cache = _default_directories()
+        homes, cache = default_directories()
         homes = Path(os.environ.get("VKS_HOME", homes))
         cache = Path(os.environ.get("VKS_CACHE", cache))
         return cls(name=name, home=homes / name, cache=cache)
@@ -109,7 +109,7 @@ class Instance:
             return ports
 
 
-def _default_directories() -> tuple[Path, Path]:
+def default_directories() -> tuple[Path, Path]:
     """Where homes and the cache are: root's are the system's."""
     if os.geteuid() == 0:
         return Path("/var/lib/vks"), Path("/var/cache/vks")

@@ -30,7 +30,7 @@ from vks.local.loadbalancer.types import (
     OperatingStatus,
 )
 
-_RELOAD_SECONDS = 5.0
+_RELOAD_SECONDS = 10.0
 _TERM_SECONDS = 2.0
 
 
@@ -125,12 +125,16 @@ class DataPlane:
         await self._running(lb)
 
     async def _running(self, lb: LoadBalancer) -> None:
-        """Waits for the worker with that configuration; HAProxy tells nobody when it is ready."""
+        """Waits for the worker with that configuration, and for its master, which is deaf to the
+        next reload until it answers; HAProxy tells nobody when they are ready."""
+        worker, master = self._socket(lb.id), self._master_socket(lb.id)
         wanted = generation(lb)
         try:
             async with asyncio.timeout(_RELOAD_SECONDS):
-                socket = self._socket(lb.id)
-                while await runtime.running_generation(socket) != wanted:  # noqa: ASYNC110
+                while (  # noqa: ASYNC110
+                    await runtime.running_generation(worker) != wanted
+                    or await runtime.ask(master, "show proc") is None
+                ):
                     await asyncio.sleep(0.01)
         except TimeoutError:
             raise LoadBalancerError(f"load balancer {lb.id}: HAProxy did not come up") from None

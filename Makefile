@@ -37,9 +37,13 @@ test: lint ## Every test, from unit to end-to-end on real servers
 	$(BIN)/vks build
 	$(BIN)/pytest tests/unit tests/property tests/api tests/apiserver tests/cloud tests/local tests/e2e
 
+.PHONY: test-long
+test-long: venv ## Stories that take long: upgrade under traffic, repair, addresses kept under faults
+	$(BIN)/pytest -s tests/long
+
 .PHONY: soak
 soak: venv ## Re-create nodes with static addresses for about an hour
-	VKS_E2E_ROUNDS=120 $(BIN)/pytest -s tests/e2e/test_static_ip.py
+	VKS_E2E_ROUNDS=120 $(BIN)/pytest -s tests/long/test_static_ip.py
 
 .PHONY: lock
 lock: ## Pin the Python dependencies again

@@ -44,4 +44,4 @@ def test_a_cluster_is_made_and_deleted_once_although_the_cloud_is_bad(
         region.finished(deleted, within=200.0)
     region.no_faults()
     leftovers.none_of_clusters(region)
-    witness.testify(looks=10)
+    witness.testify(looks=5)

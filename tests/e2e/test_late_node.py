@@ -20,7 +20,8 @@ def test_a_node_that_misses_its_deadline_fails_the_operation_with_the_console(
         lambda: [
             m
             for m in region.objects("verdamachines", "demo")
-            if m["metadata"]["name"].startswith("demo-late-") and m["status"].get("serverID")
+            if m["metadata"]["name"].startswith("demo-late-")
+            and m.get("status", {}).get("serverID")
         ],
         bool,
         within=30.0,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ from tests.support.localregion import LocalRegion
 
 _OWNER = "vks.owner="
 _PERIOD = 0.4
+_NETWORKING = ("port", "network", "subnet", "router", "security_group")
 
 
 class Witness:
@@ -32,7 +34,13 @@ class Witness:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="witness")
         self._broken: Exception | None = None
-        self.looks = 0
+        self._kinds: dict[str, Callable[[], Iterator[tuple[str, str]]]] = {
+            "server": self._all_servers,
+            "server group": self._server_groups,
+            "load balancer": self._load_balancers,
+            **{kind: partial(self._networking, kind) for kind in _NETWORKING},
+        }
+        self._looks: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -48,37 +56,40 @@ class Witness:
         self._thread.join()
 
     def testify(self, *, looks: int) -> None:
-        """Nothing existed twice, and that often at least it was looked at everything."""
+        """Nothing existed twice, and that often at least every kind was looked at."""
         assert self._broken is None, self._broken
-        assert self.looks >= looks
+        assert min(self._looks[kind] for kind in self._kinds) >= looks, self._looks
         for server in self._servers("&deleted=true"):  # Nova remembers what came and went unseen
-            self._note_server(server)
+            for name, identifier in self._names_of(server):
+                self._ids[name].add(identifier)
         twice = {name: ids for name, ids in self._ids.items() if len(ids) > 1}
         assert twice == {}
 
     def _run(self) -> None:
         while not self._stop.wait(_PERIOD):
-            try:
-                for name, identifier in self._look():
-                    self._ids[name].add(identifier)
-                self.looks += 1
-            except (ksa.ClientException, AssertionError):
-                continue  # the cloud is down or disturbed: only a whole look counts
-            except Exception as error:
-                self._broken = error
-                return
+            for kind, look in self._kinds.items():
+                try:
+                    for name, identifier in look():
+                        self._ids[name].add(identifier)
+                    self._looks[kind] += 1
+                except (ksa.ClientException, AssertionError):
+                    continue  # the cloud is down or disturbed: only a whole look counts
+                except Exception as error:
+                    self._broken = error
+                    return
 
-    def _look(self) -> Iterator[tuple[str, str]]:
+    def _all_servers(self) -> Iterator[tuple[str, str]]:
         for server in self._servers():
-            self._note_server(server)
+            yield from self._names_of(server)
+
+    def _server_groups(self) -> Iterator[tuple[str, str]]:
         groups = ok(self._compute.get("/os-server-groups?all_projects=1"))["server_groups"]
         yield from ((f"server group {group['name']}", group["id"]) for group in groups)
-        for kind in ("port", "network", "subnet", "router", "security_group"):
-            path = f"/v2.0/{kind.replace('_', '-')}s"
-            for one in ok(self._network.get(path))[f"{kind}s"]:
-                if one["description"].startswith(_OWNER):
-                    yield f"{kind} of {one['description']}", one["id"]
-        yield from self._load_balancers()
+
+    def _networking(self, kind: str) -> Iterator[tuple[str, str]]:
+        for one in ok(self._network.get(f"/v2.0/{kind.replace('_', '-')}s"))[f"{kind}s"]:
+            if one["description"].startswith(_OWNER):
+                yield f"{kind} of {one['description']}", one["id"]
 
     def _load_balancers(self) -> Iterator[tuple[str, str]]:
         for balancer in ok(self._lbaas.get("/loadbalancers?all_projects=1"))["loadbalancers"]:
@@ -98,6 +109,7 @@ class Witness:
         found: list[Json] = ok(self._compute.get(f"/servers/detail?all_tenants=1{more}"))["servers"]
         return found
 
-    def _note_server(self, server: Json) -> None:
-        self._ids[f"server of {server['metadata']['vks.owner']}"].add(server["id"])
-        self._ids[f"server named {server['name']}"].add(server["id"])
+    @staticmethod
+    def _names_of(server: Json) -> Iterator[tuple[str, str]]:
+        yield f"server of {server['metadata']['vks.owner']}", server["id"]
+        yield f"server named {server['name']}", server["id"]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import requests
+from keystoneauth1 import exceptions as ksa
 from tests.apiserver.legacy.machines import Host, World, agent, settings_of
 from tests.apiserver.provider.region import Region, eventually
 from tests.support.apiserver import free_port
@@ -38,7 +39,9 @@ class Datacenter:
     async def run(self) -> None:
         try:
             while True:
-                with contextlib.suppress(CloudError, requests.RequestException):
+                with contextlib.suppress(
+                    CloudError, ksa.ClientException, requests.RequestException
+                ):
                     await self._look()  # a failing cloud boots its servers all the same
                 await asyncio.sleep(0.1)
         finally:

@@ -92,7 +92,8 @@ class Machine:
         try:
             yield
         finally:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):  # a removed member ends by itself
+                process.kill()
             await process.wait()
 
     async def call(self, endpoint: str, method: str, path: str, body: str = "") -> str:

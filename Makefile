@@ -35,7 +35,7 @@ demo: venv ## Start the local region and create a first cluster in it
 test: lint ## Every test, from unit to end-to-end on real servers
 	$(BIN)/vks doctor --install
 	$(BIN)/vks build
-	$(BIN)/pytest tests/unit tests/property tests/api tests/apiserver tests/cloud tests/local tests/e2e
+	$(BIN)/pytest tests/unit tests/property tests/api tests/apiserver tests/hollow tests/cloud tests/local tests/e2e
 
 .PHONY: test-long
 test-long: venv ## Stories that take long: upgrade under traffic, repair, addresses kept under faults

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 #: Seconds. Far above what a reconcile needs, and above what a busy machine adds.
-SLOW_CALLBACK = 1.0
+SLOW_CALLBACK = 0.5
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,7 @@ STORIES = (
     "test_scaling",
     "test_control_plane_loss",
     "test_deletion",
+    "test_bare_cluster",
     "test_bad_cloud",
     "test_kills",
     "test_neighbours",

@@ -43,6 +43,7 @@ CRDS = Resource(
     namespaced=False,
 )
 ZONES = ("tokyo-1", "tokyo-2", "tokyo-3")
+SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDPsyo3MZ6xj9HvOcuoeJzGTmZbQYTSrgzxeY6WX5v3n"
 
 
 class FixedCloud:
@@ -52,6 +53,10 @@ class FixedCloud:
         self.quota = quota or Limits()
         self.balancers = {"loadbalancers": 10, "used_loadbalancers": 0}
         self.network: dict[str, Usage] = {}
+        self.keys = [
+            Keypair(name="key", public_key=f"{SSH_KEY} alice"),
+            Keypair(name="windows", type="x509"),
+        ]
 
     async def flavors(self) -> list[Flavor]:
         return [Flavor(id="f1", name="small", vcpus=2, ram=2048)]
@@ -73,7 +78,7 @@ class FixedCloud:
         return [Port(id="p9", network_id=network_id, fixed_ips=(FixedIP("10.60.1.9", "s1"),))]
 
     async def keypairs(self) -> list[Keypair]:
-        return [Keypair(name="key")]
+        return self.keys
 
     async def limits(self) -> Limits:
         return self.quota

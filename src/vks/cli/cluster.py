@@ -72,7 +72,7 @@ for command in (upgrades, upgrade):
 )
 @click.option("--network", help="Id of a network; default a network of the cluster's own.")
 @click.option("--cni", type=click.Choice(["default", "none"]), default="default")
-@click.option("--key-name", help="A keypair of the cloud, for console access.")
+@click.option("--key-name", help="A key pair of yours: lets you in to the nodes by SSH.")
 @click.option("--deletion-protection", is_flag=True, help="Refuse to delete it.")
 @click.option("--provisioner", type=click.Choice(["capi", "legacy"]), help="For operators only.")
 @wait_options

@@ -14,7 +14,7 @@ _HELP = {
     "count": "Number of nodes.",
     "flavor": "Of each node.",
     "image": "Id or name; default the version's own.",
-    "key": "A keypair of the cloud; default the cluster's.",
+    "key": "A key pair of yours, for SSH; default the cluster's.",
     "min": "Let the autoscaler choose: at least that many nodes.",
     "max": "At most that many.",
     "max-surge": "Nodes above the number while the pool rolls, in each zone.",

@@ -8,11 +8,13 @@ import json
 import zipfile
 from importlib import resources
 from pathlib import PurePosixPath
+from typing import Any
 
 import yaml
 
 from vks.legacy.agent import protocol
 from vks.legacy.plan.units import AGENT, CONFIG
+from vks.resources.fields import SSH_USER, SSH_USER_SUDO
 
 _SETTINGS = f"{CONFIG}/agent.json"
 _UNIT_NAME = "vks-legacy-agent.service"
@@ -56,11 +58,13 @@ def agent_archive() -> bytes:
     return buffer.getvalue()
 
 
-def user_data(hub_url: str, hub_ca: str, namespace: str, node: str, token: str) -> bytes:
-    """The cloud-config of a node; `hub_ca` is PEM text."""
+def user_data(
+    hub_url: str, hub_ca: str, namespace: str, node: str, token: str, ssh_key: str | None = None
+) -> bytes:
+    """The cloud-config of a node; `hub_ca` is PEM text, and `ssh_key` lets its owner in."""
     url = hub_url.rstrip("/") + protocol.path(namespace, node)
     settings = json.dumps({"url": url, "token": token, "ca": hub_ca})
-    document = {
+    document: dict[str, Any] = {
         "write_files": [
             {
                 "path": AGENT,
@@ -76,4 +80,7 @@ def user_data(hub_url: str, hub_ca: str, namespace: str, node: str, token: str) 
             ["systemctl", "enable", "--now", _UNIT_NAME],
         ],
     }
+    if ssh_key is not None:
+        user = {"name": SSH_USER, "shell": "/bin/bash", "sudo": SSH_USER_SUDO}
+        document["users"] = [{**user, "ssh_authorized_keys": [ssh_key]}]
     return b"#cloud-config\n" + yaml.safe_dump(document, sort_keys=False).encode()

@@ -22,6 +22,31 @@ Replicas = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 ControlPlaneReplicas = Annotated[int, msgspec.Meta(ge=1, le=7)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
+#: What OpenSSH accepts today: no DSA.
+SSH_KEY_TYPES = (
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+)
+#: Characters of an RSA key of 8192 bits.
+MAX_SSH_KEY = 1404
+#: `TYPE BASE64`, as in a line of authorized_keys; no options and no comment, so that nothing in it
+#: means anything to the YAML and the templates on its way into user data.
+SshPublicKey = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=f"^({'|'.join(SSH_KEY_TYPES).replace('.', '[.]')}) [A-Za-z0-9+/]+={{0,2}}$",
+        max_length=MAX_SSH_KEY,
+    ),
+]
+#: Who logs in to a server with such a key, and may become root.
+SSH_USER = "vks"
+SSH_USER_SUDO = "ALL=(ALL) NOPASSWD:ALL"
+
 ConditionList = msgspec.Meta(
     extra_json_schema={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
 )

@@ -16,6 +16,7 @@ from vks.resources.fields import (
     LocalReference,
     NamedList,
     Replicas,
+    SshPublicKey,
     ZoneList,
 )
 from vks.resources.managedcluster import KubeProxySpec
@@ -33,6 +34,7 @@ class LegacyControlPlaneSpec(KubeStruct, frozen=True, kw_only=True):
     flavor: CloudName
     image: CloudName
     zones: ZoneList
+    ssh_public_key: SshPublicKey | None = None
 
 
 class LegacyZoneSpec(KubeStruct, frozen=True, kw_only=True):
@@ -41,12 +43,13 @@ class LegacyZoneSpec(KubeStruct, frozen=True, kw_only=True):
 
 
 class LegacyPoolSpec(KubeStruct, frozen=True, kw_only=True):
-    """Workers of one shape; nodes of another flavor or image are replaced one after another."""
+    """Workers of one shape; nodes of another flavor, image or key are replaced one by one."""
 
     name: DnsLabel
     flavor: CloudName
     image: CloudName
     zones: Annotated[tuple[LegacyZoneSpec, ...], NamedList] = ()
+    ssh_public_key: SshPublicKey | None = None
 
 
 class LegacyNetworkSpec(KubeStruct, frozen=True, kw_only=True):
@@ -67,7 +70,6 @@ class LegacyClusterSpec(KubeStruct, frozen=True, kw_only=True):
     control_plane: LegacyControlPlaneSpec
     node_pools: Annotated[tuple[LegacyPoolSpec, ...], NamedList] = ()
     network: LegacyNetworkSpec
-    key_name: CloudName | None = None
     kube_proxy: KubeProxySpec = KubeProxySpec()
     add_ons: LocalReference | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from vks.kube.objects import Condition, KubeObject, KubeStruct, Resource
-from vks.resources.fields import CloudName, ConditionList, DnsLabel
+from vks.resources.fields import CloudName, ConditionList, DnsLabel, SshPublicKey
 from vks.resources.legacycluster import GROUP, VERSION
 from vks.resources.validation import immutable
 
@@ -19,6 +19,7 @@ class LegacyNodeSpec(KubeStruct, frozen=True, kw_only=True):
     zone: CloudName
     flavor: CloudName
     image: CloudName
+    ssh_public_key: SshPublicKey | None = None
 
 
 class EtcdMember(KubeStruct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from vks.resources.fields import (
     ControlPlaneReplicas,
     Endpoint,
     KubernetesVersion,
+    SshPublicKey,
     ZoneList,
 )
 from vks.resources.project import GROUP, VERSION
@@ -87,7 +88,8 @@ class ManagedClusterSpec(KubeStruct, frozen=True, kw_only=True):
     """`bootstrap` is filled from the region's configuration once, when the cluster is made.
 
     `version` is the control plane's, and that of node pools to come. A cluster with
-    `deletion_protection` is not deleted before it is taken off.
+    `deletion_protection` is not deleted before it is taken off. `ssh_public_key` lets its owner in
+    to the servers; `key_name` is what its owner called the key pair.
     """
 
     region: CloudName
@@ -95,6 +97,7 @@ class ManagedClusterSpec(KubeStruct, frozen=True, kw_only=True):
     control_plane: ControlPlaneSpec
     network: ClusterNetworkSpec = ClusterNetworkSpec()
     key_name: CloudName | None = None
+    ssh_public_key: SshPublicKey | None = None
     provisioner: Literal["capi", "legacy"] = "capi"
     bootstrap: BootstrapSpec | None = None
     deletion_protection: bool = False

@@ -14,6 +14,7 @@ from vks.resources.fields import (
     KubernetesVersion,
     NamedList,
     Replicas,
+    SshPublicKey,
     Taint,
     ZoneList,
 )
@@ -59,11 +60,11 @@ class NodePoolSpec(KubeStruct, frozen=True, kw_only=True):
     """The object's name is `CLUSTER.POOL`; `pool_name` is what the user calls it.
 
     Labels and taints reach the nodes without replacing them. `replicas` is what an autoscaled
-    pool starts with. `key_name` None means the cluster's. `max_surge` and `max_unavailable` hold
-    in each zone. `drain_timeout_seconds` is how long evictions may hold up a node's deletion.
-    `version` is written down once, so that a pool stays what it is while its cluster's control
-    plane is upgraded. `leaving` names the nodes that were deleted one by one: scaling down takes
-    them first.
+    pool starts with. `ssh_public_key` None means the cluster's; `key_name` is what its owner called
+    the key pair. `max_surge` and `max_unavailable` hold in each zone. `drain_timeout_seconds` is
+    how long evictions may hold up a node's deletion. `version` is written down once, so that a
+    pool stays what it is while its cluster's control plane is upgraded. `leaving` names the nodes
+    that were deleted one by one: scaling down takes them first.
     """
 
     cluster_name: DnsLabel
@@ -75,6 +76,7 @@ class NodePoolSpec(KubeStruct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     taints: tuple[Taint, ...] = ()
     key_name: CloudName | None = None
+    ssh_public_key: SshPublicKey | None = None
     user_script: UserScriptSpec | None = None
     autoscaling: AutoscalingSpec | None = None
     max_surge: Replicas = 1

@@ -32,6 +32,8 @@ class VerdaMachineSpec(KubeStruct, frozen=True, kw_only=True):
     image: CloudName
     provider_id: Annotated[str, msgspec.Meta(max_length=512)] | None = None
     availability_zone: CloudName | None = None
+    #: A key pair of the user that `identityRef` logs in as: Nova's belong to users. VKS, which logs
+    #: in as a user of its own, puts its users' keys into the bootstrap data instead.
     key_name: CloudName | None = None
     server_metadata: dict[str, Annotated[str, msgspec.Meta(max_length=255)]] = {}
     #: Take over this server instead of making one.

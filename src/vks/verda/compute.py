@@ -77,8 +77,12 @@ class Zone(msgspec.Struct, frozen=True):
 
 
 class Keypair(msgspec.Struct, frozen=True):
+    """`type` is "ssh" or "x509"."""
+
     name: str
     fingerprint: str = ""
+    public_key: str = ""
+    type: str = "ssh"
 
 
 class ServerGroup(msgspec.Struct, frozen=True):

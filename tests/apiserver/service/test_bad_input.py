@@ -47,6 +47,7 @@ BAD = [
     ({"network": {"podCidr": "10.1.0.1/16"}}, 422, "invalid", "network.podCidr"),
     ({"network": {"cni": "magic"}}, 422, "invalid", "network.cni"),
     ({"keyName": "foreign"}, 404, "reference_not_found", "keyName"),
+    ({"keyName": "windows"}, 422, "invalid", "keyName"),
     ({"name": "Upper"}, 422, "invalid", "name"),
     ({"name": "1st"}, 422, "invalid", "name"),
     ({"name": "dash-"}, 422, "invalid", "name"),

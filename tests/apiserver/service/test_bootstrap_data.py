@@ -27,6 +27,7 @@ from vks.kube.client import Client
 from vks.kube.objects import Resource
 from vks.resources.clusterapi import Cluster, KubeadmConfigTemplate, Machine
 from vks.resources.core import Secret
+from vks.resources.fields import MAX_SSH_KEY
 from vks.resources.nodepool import UserScriptSpec
 from vks.service.provisioners.capi import userscript
 from vks.service.provisioners.capi.bootstrap import worker_config
@@ -47,6 +48,9 @@ DS = {
         "availability_zone": "tokyo-1",
     }
 }
+
+
+KEY = f"ssh-rsa {'A' * (MAX_SSH_KEY - len('ssh-rsa '))}"
 
 
 def _noise(seed: int, length: int) -> str:
@@ -175,8 +179,8 @@ async def cluster(client: Client, namespace: str, apiserver: ApiServer) -> None:
 
 
 async def user_data(client: Client, namespace: str, name: str, script: UserScriptSpec) -> bytes:
-    """What the provider writes for a machine of a pool with that script."""
-    spec = worker_config(managed_cluster(), node_pool(user_script=script))
+    """What the provider writes for a machine of a pool with that script and the longest key."""
+    spec = worker_config(managed_cluster(), node_pool(user_script=script, ssh_public_key=KEY))
     spec["joinConfiguration"]["discovery"] = {"bootstrapToken": DISCOVERY}
     labels = {"cluster.x-k8s.io/cluster-name": "demo"}
     reference = {"apiGroup": "bootstrap.cluster.x-k8s.io", "kind": "KubeadmConfig", "name": name}
@@ -260,3 +264,18 @@ async def test_the_script_runs_before_kubeadm_and_the_report_after_it(
     kubeadm = file_of(config, "/run/kubeadm/kubeadm-join-config.yaml")["content"]
     taints = yaml.safe_load(kubeadm)["nodeRegistration"]["taints"]
     assert userscript.PENDING.key in [taint["key"] for taint in taints]
+
+
+async def test_whoever_has_the_key_may_log_in_and_become_root(
+    provider: Path, client: Client, namespace: str, apiserver: ApiServer
+) -> None:
+    await cluster(client, namespace, apiserver)
+    data = await user_data(client, namespace, "m", UserScriptSpec(pre="true"))
+    assert as_cloud_init_reads_it(data)["users"] == [
+        {
+            "name": "vks",
+            "shell": "/bin/bash",
+            "sudo": "ALL=(ALL) NOPASSWD:ALL",
+            "ssh_authorized_keys": [KEY],
+        }
+    ]

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from tests.apiserver.service.conftest import Vks
-from tests.support.service import cluster_request, until
+from tests.support.service import SSH_KEY, cluster_request, until
 
 from vks.resources.clusterapi import Machine, MachineDeployment
 from vks.resources.managedcluster import INITIAL_POOLS_ANNOTATION, ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.resources.operation import Operation
 from vks.resources.verdamachine import VerdaMachine
+from vks.verda.compute import Keypair
 
 POOL = "/clusters/demo/node-pools/default"
+PLAIN = {"name": "default", "replicas": 3, "flavor": "small"}
 SCRIPT = {"pre": "echo '<ü>' 2>&1 && true\n", "post": "echo post\n", "onFailure": "FailNode"}
 
 
@@ -159,6 +161,30 @@ async def test_a_changed_script_rolls_its_pool_alone_after_a_plan(vks: Vks) -> N
     assert await templates(vks, "other") == others
 
 
+async def test_a_key_is_read_when_it_is_named_and_another_one_rolls(vks: Vks) -> None:
+    await created(vks, nodePools=[{**PLAIN, "keyName": "key"}])
+    before = await templates(vks)
+    machines = [await machine(vks, one) for one in await deployments(vks)]
+    shown = (await vks.call("GET", POOL)).json()
+    assert (shown["keyName"], shown["sshPublicKey"]) == ("key", SSH_KEY)
+
+    anew = f"{SSH_KEY[:-4]}AAAA"
+    vks.identity.cloud.keys = [Keypair(name="key", public_key=anew)]
+    await patched(vks, {"labels": {"a": "b"}})
+    assert await templates(vks) == before, "nobody asked for the new key"
+    plan = (await vks.call("PATCH", f"{POOL}?dryRun=true", {"keyName": "key"})).json()
+    assert (plan["because"], len(plan["replaced"])) == (["sshPublicKey"], len(machines))
+    await patched(vks, {"keyName": "key"})
+    assert not await templates(vks) & before
+    assert (await vks.call("GET", POOL)).json()["sshPublicKey"] == anew
+
+    vks.identity.cloud.keys = []  # as somebody else of the project sees it
+    await patched(vks, {"keyName": "key", "labels": {"a": "c"}})
+    assert (await vks.call("GET", POOL)).json()["sshPublicKey"] == anew
+    refused = await vks.call("PATCH", POOL, {"keyName": "other"})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (404, "keyName")
+
+
 async def test_a_plan_is_good_for_the_pool_that_it_was_made_for(vks: Vks) -> None:
     await created(vks)
     await deployments(vks)
@@ -199,7 +225,7 @@ async def test_a_pool_may_be_empty(vks: Vks) -> None:
 
 async def test_what_a_deletion_deletes_and_keeps_is_listed(vks: Vks) -> None:
     pool = {"name": "default", "replicas": 1, "flavor": "small", "image": "debian"}
-    await created(vks, nodePools=[{**pool, "keyName": "key"}])
+    await created(vks, nodePools=[pool])
     await machine(vks, (await deployments(vks))[0], server="demo-x")
     labels = {"cluster.x-k8s.io/cluster-name": "demo"}
     server = {
@@ -224,7 +250,6 @@ async def test_what_a_deletion_deletes_and_keeps_is_listed(vks: Vks) -> None:
         ("port", "p1"): "deleted",
         ("image", "i1"): "kept",
         ("image", "i2"): "kept",
-        ("keypair", "key"): "kept",
     }
 
 

@@ -171,6 +171,19 @@ def test_cloud_init_knew_the_server_from_its_config_drive(server: Server, image:
     assert server.run("hostname").strip() == "cp1"
 
 
+def test_nobody_listens_for_ssh_without_a_key(server: Server) -> None:
+    assert server.run("systemctl", "show", "ssh", "-p", "ActiveState", "-p", "LoadState") == (
+        "LoadState=loaded\nActiveState=inactive\n"
+    )
+    assert ":22 " not in server.run("ss", "--listening", "--tcp", "--numeric")
+
+
+def test_a_server_makes_a_host_key_of_its_own(server: Server, image: NodeImage) -> None:
+    names = {path.name for path in (server.disk / "etc/ssh").glob("ssh_host_*")}
+    assert names == {"ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"}
+    assert [*(image.path / "etc/ssh").glob("ssh_host_*")] == []
+
+
 def test_user_scripts_start_soon_after_the_server(server: Server) -> None:
     boot = server.run("systemctl", "show", "-p", "UserspaceTimestampMonotonic", "--value")
     stage = server.run(

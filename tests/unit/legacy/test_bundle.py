@@ -47,6 +47,14 @@ def test_the_same_code_is_the_same_bytes() -> None:
     assert agent_archive() == agent_archive()
 
 
+def test_who_has_the_key_may_log_in_and_without_one_nobody() -> None:
+    given = ("wss://hub:7444/", "CA", "p-test", "node-1", "TOKEN")
+    without, document = (yaml.safe_load(user_data(*given, key)) for key in (None, "ssh-rsa AA=="))
+    (user,) = document.pop("users")
+    assert (user["name"], user["ssh_authorized_keys"]) == ("vks", ["ssh-rsa AA=="])
+    assert document == without
+
+
 def test_user_data_is_data_and_leaves_room() -> None:
     raw = user_data("wss://hub:7444/", HOSTILE, "p-test", "node-1", HOSTILE)
     assert len(base64.b64encode(raw)) < MAX_USER_DATA // 2

@@ -17,6 +17,7 @@ PACKAGES: dict[str, tuple[str, str]] = {
     "lxc": ("lxc-start", "servers"),
     "mmdebstrap": ("mmdebstrap", "the node image"),
     "nftables": ("nft", "the fabric"),
+    "openssh-client": ("ssh", "logging in to nodes"),
     "procps": ("sysctl", "kernel settings"),
     "util-linux": ("nsenter", "namespaces"),
 }

@@ -174,6 +174,7 @@ class ClusterView(Model):
     control_plane: ControlPlaneView
     network: NetworkCreate
     key_name: str | None
+    ssh_public_key: str | None
     deletion_protection: bool
     created_at: str | None
     deleted_at: str | None

@@ -39,6 +39,9 @@ class Offer:
     def image(self, reference: str) -> Image | None:
         return next((i for i in self.images if reference in (i.id, i.name)), None)
 
+    def keypair(self, name: str) -> Keypair | None:
+        return next((pair for pair in self.keypairs if pair.name == name), None)
+
     @property
     def versions(self) -> dict[str, Image]:
         """The image for each Kubernetes version; of several the one with the highest name."""

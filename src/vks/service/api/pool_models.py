@@ -58,8 +58,9 @@ class Autoscaling(Model):
 
 class NodePoolCreate(Model):
     """`zones` empty means every zone of the region, `image` null the version's own, `keyName`
-    null the cluster's. `replicas` is needed unless there is `autoscaling`, which starts with it,
-    or with its `min`. `maxSurge` and `maxUnavailable` hold in each zone."""
+    (one of the caller's key pairs) null the cluster's. `replicas` is needed unless there is
+    `autoscaling`, which starts with it, or with its `min`. `maxSurge` and `maxUnavailable` hold in
+    each zone."""
 
     name: PoolName
     replicas: Count | None = None
@@ -123,6 +124,7 @@ class NodePoolView(Model):
     flavor: str
     image: str
     key_name: str | None
+    ssh_public_key: str | None
     zones: list[str]
     labels: dict[str, str]
     taints: list[Taint]

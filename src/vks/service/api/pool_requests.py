@@ -21,9 +21,10 @@ def pool_spec(
     image: str,
     zones: tuple[str, ...],
     version: str | None = None,
+    ssh_public_key: str | None = None,
 ) -> NodePoolSpec:
     """The spec of a new pool; `image` is an id, `zones` are the region's and `version` is the
-    cluster's."""
+    cluster's. The key is that of `keyName`."""
     script, scaling = request.user_script, request.autoscaling
     return NodePoolSpec(
         cluster_name=cluster,
@@ -35,6 +36,7 @@ def pool_spec(
         labels=request.labels,
         taints=_taints(request.taints),
         key_name=request.key_name,
+        ssh_public_key=ssh_public_key,
         user_script=UserScriptSpec(**script.model_dump(by_alias=False)) if script else None,
         autoscaling=AutoscalingSpec(min=scaling.min, max=scaling.max) if scaling else None,
         max_surge=request.max_surge,

@@ -21,6 +21,7 @@ def pool_view(pool: nodepool.NodePool) -> models.NodePoolView:
         flavor=spec.flavor,
         image=spec.image,
         key_name=spec.key_name,
+        ssh_public_key=spec.ssh_public_key,
         zones=list(spec.zones),
         labels=spec.labels,
         taints=[models.Taint(key=t.key, value=t.value, effect=t.effect) for t in spec.taints],

@@ -15,7 +15,7 @@ from vks.resources.managedcluster import (
     ManagedClusterSpec,
 )
 from vks.resources.nodepool import NodePoolSpec
-from vks.service.api import models
+from vks.service.api import models, sshkeys
 from vks.service.api.offer import Offer
 from vks.service.api.pool_models import NodePoolCreate
 
@@ -40,6 +40,7 @@ def cluster_spec(
             cni=network.cni,
         ),
         key_name=request.key_name,
+        ssh_public_key=public_key(request.key_name, offer),
         provisioner=request.provisioner or "capi",
         bootstrap=bootstrap,
         deletion_protection=request.deletion_protection,
@@ -51,10 +52,33 @@ def pool_image(request: NodePoolCreate, version: str, offer: Offer) -> str:
     return _image(request.image, version, offer)
 
 
+def public_key(name: str | None, offer: Offer) -> str | None:
+    """The text of the caller's key pair, as specs hold it."""
+    if name is None:
+        return None
+    pair = offer.keypair(name)
+    if pair is None:
+        raise ValueError("the request has not been checked")
+    return sshkeys.public_key(pair)
+
+
 def with_image_id(spec: NodePoolSpec, offer: Offer) -> NodePoolSpec:
     """The spec with its image by id; an image that is not offered is left for the checks."""
     image = offer.image(spec.image)
     return spec if image is None else msgspec.structs.replace(spec, image=image.id)
+
+
+def with_key(before: NodePoolSpec, after: NodePoolSpec, offer: Offer) -> NodePoolSpec:
+    """`after`, for which a key pair was named, with its key; one that does not exist or cannot be
+    used is left for the checks. Whoever repeats the name of somebody else's keeps that key."""
+    name = after.key_name
+    if name is not None and name == before.key_name and offer.keypair(name) is None:
+        return after
+    try:
+        key = public_key(name, offer)
+    except ValueError:
+        key = None
+    return msgspec.structs.replace(after, ssh_public_key=key)
 
 
 def _image(reference: str | None, version: str, offer: Offer) -> str:

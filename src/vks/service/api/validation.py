@@ -18,6 +18,7 @@ from vks.service.api.pool_checks import check_settings
 from vks.service.api.pool_models import NodePoolCreate
 from vks.service.api.pool_requests import initial_size, pool_spec
 from vks.service.api.problems import FieldProblem, Problem
+from vks.service.api.sshkeys import public_key
 from vks.service.config import Limits as RequestLimits
 
 #: Server groups of a cluster: one per role.
@@ -107,7 +108,8 @@ def check_change(
         check_flavor("flavor", after.flavor, offer, found)
     if after.image != before.spec.image:
         check_image("image", after.image, offer, found)
-    if after.key_name != before.spec.key_name:
+    key = (before.spec.key_name, before.spec.ssh_public_key)
+    if (after.key_name, after.ssh_public_key) != key:
         check_key("keyName", after.key_name, offer, found)
     if after.zones != before.spec.zones:
         check_zones("zones", after.zones, offer, found)
@@ -181,8 +183,16 @@ def check_image(field: str, image: str, offer: Offer, found: Findings) -> None:
 
 
 def check_key(field: str, key: str | None, offer: Offer, found: Findings) -> None:
-    if key is not None and all(known.name != key for known in offer.keypairs):
+    if key is None:
+        return
+    pair = offer.keypair(key)
+    if pair is None:
         found.unknown(field, f"unknown key pair {key!r}")
+        return
+    try:
+        public_key(pair)
+    except ValueError as error:
+        found.bad(field, f"key pair {key!r} {error}")
 
 
 def _check_ranges(pods: str, services: str, found: Findings) -> None:

@@ -39,6 +39,7 @@ def cluster_view(cluster: ManagedCluster, project: str) -> models.ClusterView:
             cni=network.cni,
         ),
         key_name=spec.key_name,
+        ssh_public_key=spec.ssh_public_key,
         deletion_protection=spec.deletion_protection,
         created_at=cluster.metadata.creation_timestamp,
         deleted_at=cluster.metadata.deletion_timestamp,

@@ -18,12 +18,14 @@ from vks.resources.nodepool import NodePool, NodePoolSpec
 from vks.service.nodepool.zones import wanted
 from vks.service.provisioners.capi.workers import pool_templates
 
-#: Fields that reach machines which exist: on the node, or in what controllers do next.
+#: Fields that reach machines which exist: on the node, or in what controllers do next; and the
+#: name of a key, which no machine knows.
 _NOT_ROLLING = (
     "labels",
     "taints",
     "replicas",
     "zones",
+    "key_name",
     "autoscaling",
     "max_surge",
     "max_unavailable",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.legacy.builders import VOTER, ZONES, cluster, node, pool
@@ -80,6 +81,18 @@ def test_another_image_rolls_control_planes_one_by_one_with_a_surplus_first() ->
     assert decide(wanted, [*planes(), joining, *workers]) == []
     joined = node("cp-d", image="i2", age=9)
     assert shown(decide(wanted, [*planes(), joined, *workers])) == ["-cp-a:Replaced"]
+
+
+def test_another_key_is_another_node() -> None:
+    nodes = [*planes(), worker("w-1", "z1"), worker("w-2", "z2")]
+    changed = msgspec.structs.replace(pool(), ssh_public_key="ssh-rsa AA==")
+    (change,) = decide(cluster(changed), nodes)
+    assert isinstance(change, Create)
+    assert change.spec.ssh_public_key == "ssh-rsa AA=="
+    wanted = cluster(pool())
+    plane = msgspec.structs.replace(wanted.spec.control_plane, ssh_public_key="ssh-rsa AA==")
+    spec = msgspec.structs.replace(wanted.spec, control_plane=plane)
+    assert shown(decide(msgspec.structs.replace(wanted, spec=spec), nodes)) == ["+demo-cp@z1"]
 
 
 def test_pools_roll_after_the_control_plane_one_node_and_zone_at_a_time() -> None:

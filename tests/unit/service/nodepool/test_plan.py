@@ -52,7 +52,7 @@ def names(found: PoolPlan) -> list[str]:
     [
         {"flavor": "large"},
         {"image": "img-2"},
-        {"key_name": "key"},
+        {"ssh_public_key": "key"},
         {"user_script": UserScriptSpec(pre="x")},
     ],
 )
@@ -67,6 +67,7 @@ def test_what_a_server_is_made_of_replaces_every_machine(change: dict[str, Any])
     "change",
     [
         {"labels": {"x": "y"}},
+        {"key_name": "the same key under another name"},
         {"taints": (Taint(key="k", effect="NoExecute"),)},
         {"max_surge": 3},
         {"max_unavailable": 3},
@@ -81,8 +82,8 @@ def test_everything_else_replaces_none(change: dict[str, Any]) -> None:
 
 def test_the_key_of_the_cluster_named_again_replaces_none() -> None:
     pool = node_pool()
-    after = msgspec.structs.replace(pool.spec, key_name="key")
-    cluster = managed_cluster(key_name="key")
+    after = msgspec.structs.replace(pool.spec, key_name="key", ssh_public_key="k")
+    cluster = managed_cluster(key_name="key", ssh_public_key="k")
     assert plan(cluster, pool, after, DEPLOYMENTS, MACHINES).replaced == ()
 
 

@@ -21,7 +21,7 @@ from vks.resources.managedcluster import (
     ControlPlaneSpec,
     ManagedCluster,
 )
-from vks.resources.nodepool import NodePool
+from vks.resources.nodepool import NodePool, UserScriptSpec
 from vks.service.provisioners.capi.addons import addon_manifests
 from vks.service.provisioners.capi.bootstrap import control_plane_config
 from vks.service.provisioners.capi.cluster import cluster_manifests
@@ -157,6 +157,50 @@ def test_another_flavor_or_image_is_another_template(change: dict[str, str]) -> 
     after = pool_manifests(cluster, node_pool(**change), EVEN)
     assert before[0].key != after[0].key
     assert before[1].key == after[1].key, "the bootstrap did not change"
+
+
+def users(manifests: list[Manifest]) -> dict[str, Any]:
+    """Whose keys the control planes and the workers have."""
+    return {
+        manifest.model.resource.kind: config.get("users")
+        for manifest in manifests
+        for kind, config in (
+            ("KubeadmControlPlane", manifest.body.get("spec", {}).get("kubeadmConfigSpec")),
+            (
+                "KubeadmConfigTemplate",
+                manifest.body.get("spec", {}).get("template", {}).get("spec"),
+            ),
+        )
+        if kind == manifest.model.resource.kind
+    }
+
+
+def user(key: str) -> list[dict[str, Any]]:
+    """As in cloud-init's `users`."""
+    common = {"name": "vks", "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL"}
+    return [{**common, "sshAuthorizedKeys": [key]}]
+
+
+def test_a_key_goes_into_the_bootstrap_data_and_nova_is_told_no_name() -> None:
+    """Its key pairs belong to users, and the servers are made by the service's own."""
+    cluster = managed_cluster(key_name="mine", ssh_public_key="key 1")
+    made = everything(cluster, node_pool())
+    assert users(made) == dict.fromkeys(
+        ("KubeadmControlPlane", "KubeadmConfigTemplate"), user("key 1")
+    )
+    assert "keyName" not in json.dumps([manifest.body for manifest in made])
+    own = everything(cluster, node_pool(key_name="other", ssh_public_key="key 2"))
+    assert users(own)["KubeadmConfigTemplate"] == user("key 2")
+
+
+@pytest.mark.parametrize("script", [None, UserScriptSpec(pre="true")])
+def test_another_key_is_another_bootstrap_of_the_same_servers(script: Any) -> None:
+    before, after = (
+        pool_manifests(managed_cluster(), node_pool(user_script=script, **key), EVEN)
+        for key in ({}, {"ssh_public_key": "key 1"})
+    )
+    assert before[0].key == after[0].key
+    assert before[1].key != after[1].key
 
 
 def test_two_pools_never_share_a_template() -> None:

@@ -47,6 +47,15 @@ def test_one_object_says_all_of_a_cluster() -> None:
     assert decoded.spec.node_pools[0].name == "default"
 
 
+def test_pools_without_a_key_have_that_of_the_cluster() -> None:
+    cluster = managed_cluster(provisioner="legacy", key_name="k", ssh_public_key="key 1")
+    pools = [node_pool("a"), node_pool("b", ssh_public_key="key 2")]
+    spec = legacy_manifests(cluster, pools, None)[-1].body["spec"]
+    assert spec["controlPlane"]["sshPublicKey"] == "key 1"
+    assert [one["sshPublicKey"] for one in spec["nodePools"]] == ["key 1", "key 2"]
+    assert "sshPublicKey" not in str(requested(default=1)[-1].body)
+
+
 def test_a_pool_that_is_being_deleted_is_asked_for_no_longer() -> None:
     going = node_pool()
     meta = msgspec.structs.replace(going.metadata, deletion_timestamp="2026-01-01T00:00:00Z")

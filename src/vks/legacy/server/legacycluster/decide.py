@@ -38,9 +38,7 @@ def decide(cluster: LegacyCluster, nodes: Iterable[LegacyNode]) -> list[Change]:
     workers = [node for node in nodes if not node.is_control_plane]
     changes = _control_planes(cluster, planes)
     wanted = cluster.spec.control_plane
-    current = not changes and all(
-        ready(node) and up_to_date(node, wanted.flavor, wanted.image) for node in planes
-    )
+    current = not changes and all(ready(node) and up_to_date(node, wanted) for node in planes)
     pools = {pool.name: pool for pool in cluster.spec.node_pools}
     for pool in pools.values():
         own = [node for node in workers if node.spec.pool == pool.name]
@@ -49,8 +47,13 @@ def decide(cluster: LegacyCluster, nodes: Iterable[LegacyNode]) -> list[Change]:
     return changes + [Remove(node, "PoolRemoved") for node in orphans]
 
 
-def up_to_date(node: LegacyNode, flavor: str, image: str) -> bool:
-    return (node.spec.flavor, node.spec.image) == (flavor, image)
+def up_to_date(node: LegacyNode, wanted: LegacyControlPlaneSpec | LegacyPoolSpec) -> bool:
+    own = node.spec
+    return (own.flavor, own.image, own.ssh_public_key) == (
+        wanted.flavor,
+        wanted.image,
+        wanted.ssh_public_key,
+    )
 
 
 def _control_planes(cluster: LegacyCluster, nodes: Sequence[LegacyNode]) -> list[Change]:
@@ -78,7 +81,7 @@ def _expendable(cluster: LegacyCluster, nodes: Sequence[LegacyNode], candidate: 
 
 
 def _current(node: LegacyNode, spec: LegacyControlPlaneSpec) -> bool:
-    return up_to_date(node, spec.flavor, spec.image) and node.spec.zone in spec.zones
+    return up_to_date(node, spec) and node.spec.zone in spec.zones
 
 
 def _creations(
@@ -97,6 +100,7 @@ def _creations(
             zone=zone,
             flavor=spec.flavor,
             image=spec.image,
+            ssh_public_key=spec.ssh_public_key,
         )
         changes.append(Create(f"{cluster.metadata.name}-cp", node))
     return changes
@@ -114,7 +118,7 @@ def _pool(
     settled = settled and len(kept) == len(nodes) == sum(wanted.values())
     for zone in sorted({*wanted, *(node.spec.zone for node in kept)}):
         here = [node for node in kept if node.spec.zone == zone]
-        outdated = [node for node in here if not up_to_date(node, pool.flavor, pool.image)]
+        outdated = [node for node in here if not up_to_date(node, pool)]
         missing = wanted.get(zone, 0) - len(here)
         if missing == 0 and outdated and settled:
             missing, settled = 1, False  # a surplus for the roll, in one zone at a time
@@ -144,6 +148,7 @@ def _worker(cluster: LegacyCluster, pool: LegacyPoolSpec, zone: str) -> Create:
         zone=zone,
         flavor=pool.flavor,
         image=pool.image,
+        ssh_public_key=pool.ssh_public_key,
     )
     return Create(f"{cluster.metadata.name}-{pool.name}", spec)
 

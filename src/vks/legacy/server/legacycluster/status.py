@@ -61,7 +61,7 @@ def new_status(cluster: LegacyCluster, nodes: Sequence[LegacyNode]) -> LegacyClu
     wanted = cluster.spec.control_plane
     planes = [node for node in nodes if node.is_control_plane and not node.deleting]
     running = [node for node in planes if ready(node)]
-    current = [node for node in planes if up_to_date(node, wanted.flavor, wanted.image)]
+    current = [node for node in planes if up_to_date(node, wanted)]
     return msgspec.structs.replace(
         cluster.status,
         observed_generation=cluster.metadata.generation,

@@ -117,9 +117,10 @@ async def _ensure_server(seen: Observation, tools: Tools) -> Observation | Wait:
         flavor_id=flavor.id,
         image_id=image.id,
         port_ids=(seen.port_id or "",),
-        user_data=user_data(tools.hub_url, tools.hub_ca, meta.namespace, meta.name, token),
+        user_data=user_data(
+            tools.hub_url, tools.hub_ca, meta.namespace, meta.name, token, spec.ssh_public_key
+        ),
         zone=spec.zone,
-        key_name=seen.cluster.spec.key_name,
         metadata={
             "vks.cluster": f"{meta.namespace}/{spec.cluster_name}",
             "vks.role": spec.role,

@@ -35,7 +35,7 @@ from vks.service.api.operations import Change, record, recorded, recorded_somewh
 from vks.service.api.pool_requests import pool_spec
 from vks.service.api.problems import FieldProblem, Problem, invalid
 from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, list_page, patch_spec
-from vks.service.api.requests import cluster_spec, pool_image
+from vks.service.api.requests import cluster_spec, pool_image, public_key
 from vks.service.api.staticip import (
     NO_ADDRESSES,
     Addresses,
@@ -99,7 +99,14 @@ async def create_cluster(
         refuse_unoffered(body.provisioner, prefix, pool)
     check_ranges(body.network, await read_ranges(cloud, body.network.network_id, offer))
     specs = [
-        pool_spec(body.name, pool, pool_image(pool, body.version, offer), offer.zones, body.version)
+        pool_spec(
+            body.name,
+            pool,
+            pool_image(pool, body.version, offer),
+            offer.zones,
+            body.version,
+            public_key(pool.key_name, offer),
+        )
         for pool in body.node_pools
     ]
     pools = [

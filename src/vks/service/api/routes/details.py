@@ -163,11 +163,7 @@ def _of_infrastructure(infrastructure: VerdaCluster) -> list[models.AssociatedRe
 def _kept(cluster: ManagedCluster, pools: Iterable[NodePool]) -> list[models.AssociatedResource]:
     """What the cluster uses and does not own."""
     images = {cluster.spec.control_plane.image, *(pool.spec.image for pool in pools)}
-    keys = {cluster.spec.key_name, *(pool.spec.key_name for pool in pools)}
-    return [
-        *(_item("image", image, "", True) for image in sorted(images)),
-        *(_item("keypair", key, key, True) for key in sorted(filter(None, keys))),
-    ]
+    return [_item("image", image, "", True) for image in sorted(images)]
 
 
 def _item(type_: str, id_: str, name: str, kept: bool) -> models.AssociatedResource:

@@ -42,7 +42,7 @@ from vks.service.api.pool_requests import merge_patch, patched, pool_spec
 from vks.service.api.pool_views import plan_view, pool_view
 from vks.service.api.problems import FieldProblem, Problem, invalid
 from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, list_page, patch_spec
-from vks.service.api.requests import pool_image, with_image_id
+from vks.service.api.requests import pool_image, public_key, with_image_id, with_key
 from vks.service.api.resizing import check_resize
 from vks.service.api.routes.clusters import accepted, refuse_deleting
 from vks.service.api.staticip import (
@@ -97,7 +97,8 @@ async def create_node_pool(
     refuse_unoffered(owner.spec.provisioner, "", body)
     await _check_room(region, owner, scope.config.limits.max_node_pools)
     version = owner.spec.version
-    spec = pool_spec(cluster, body, pool_image(body, version, offer), offer.zones, version)
+    image, key = pool_image(body, version, offer), public_key(body.key_name, offer)
+    spec = pool_spec(cluster, body, image, offer.zones, version, key)
     manifest = {
         "metadata": {
             "name": nodepool_name(cluster, body.name),
@@ -235,6 +236,8 @@ async def update_node_pool(
         )
     offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
     after = with_image_id(after, offer)
+    if "key_name" in body.model_fields_set:
+        after = with_key(found.spec, after, offer)
     wrong = Findings()
     after = await _resized(scope, region, owner, found, body, after, wrong)
     check_change(found, after, offer, scope.config.limits, wrong)

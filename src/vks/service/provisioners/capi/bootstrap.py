@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from vks.resources.fields import SSH_USER, SSH_USER_SUDO
 from vks.resources.managedcluster import BootstrapSpec, ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.service.provisioners.capi import userscript
@@ -47,6 +48,7 @@ def control_plane_config(cluster: ManagedCluster) -> Body:
         "preKubeadmCommands": [
             f"test ! -f {_INIT_CONFIG} || cat {_KUBE_PROXY_FILE} >> {_INIT_CONFIG}"
         ],
+        **_users(cluster.spec.ssh_public_key),
     }
 
 
@@ -56,9 +58,10 @@ def worker_config(cluster: ManagedCluster, pool: NodePool) -> Body:
     Labels and taints of the pool are not in it: they change without replacing nodes.
     """
     registration = _node_registration(cluster)
+    users = _users(pool.spec.ssh_public_key or cluster.spec.ssh_public_key)
     script = pool.spec.user_script
     if script is None:
-        return {"joinConfiguration": {"nodeRegistration": registration}}
+        return {"joinConfiguration": {"nodeRegistration": registration}, **users}
     if script.on_failure == "FailNode":
         registration["taints"] = [msgspec.to_builtins(userscript.PENDING)]
     return {
@@ -66,6 +69,7 @@ def worker_config(cluster: ManagedCluster, pool: NodePool) -> Body:
         "files": userscript.files(script),
         "preKubeadmCommands": userscript.pre_commands(),
         "postKubeadmCommands": userscript.post_commands(),
+        **users,
     }
 
 
@@ -75,6 +79,14 @@ def worker_meaning(cluster: ManagedCluster, pool: NodePool) -> Body | None:
     if script is None:
         return None
     return {**worker_config(cluster, pool), "files": userscript.meaning(script)}
+
+
+def _users(ssh_public_key: str | None) -> Body:
+    """Who may log in: nobody without a key, and then the field is absent."""
+    if ssh_public_key is None:
+        return {}
+    user = {"name": SSH_USER, "shell": "/bin/bash", "sudo": SSH_USER_SUDO}
+    return {"users": [{**user, "sshAuthorizedKeys": [ssh_public_key]}]}
 
 
 def bootstrap_of(cluster: ManagedCluster) -> BootstrapSpec:

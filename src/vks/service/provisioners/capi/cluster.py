@@ -49,7 +49,6 @@ def cluster_manifests(
         verda_machine_spec(
             cluster.spec.control_plane.flavor,
             cluster.spec.control_plane.image,
-            cluster.spec.key_name,
         ),
     )
     infrastructure = _verda_cluster(cluster, zones)
@@ -63,12 +62,9 @@ def cluster_manifests(
     ]
 
 
-def verda_machine_spec(flavor: str, image: str, key_name: str | None) -> Body:
+def verda_machine_spec(flavor: str, image: str) -> Body:
     """What is the same for all servers of one role or pool."""
-    spec: Body = {"flavor": flavor, "image": image}
-    if key_name is not None:
-        spec["keyName"] = key_name
-    return spec
+    return {"flavor": flavor, "image": image}
 
 
 def _verda_cluster(cluster: ManagedCluster, zones: Iterable[str]) -> Manifest:

@@ -82,8 +82,7 @@ def pool_templates(cluster: ManagedCluster, pool: NodePool) -> tuple[Manifest, M
 
 
 def _server_spec(cluster: ManagedCluster, pool: NodePool) -> Body:
-    key_name = pool.spec.key_name or cluster.spec.key_name
-    spec = verda_machine_spec(pool.spec.flavor, pool.spec.image, key_name)
+    spec = verda_machine_spec(pool.spec.flavor, pool.spec.image)
     if pool.spec.static_ip is not None:
         spec["portPoolRef"] = {"name": pool.metadata.name}
     script = pool.spec.user_script

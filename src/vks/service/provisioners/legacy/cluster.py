@@ -37,15 +37,13 @@ def legacy_manifests(
         "region": cluster.spec.region,
         "identityRef": {"name": CLOUD_SECRET},
         "version": cluster.spec.version,
-        "controlPlane": plain(control_plane),
-        "nodePools": [_pool(pool, _spread(pool, present)) for pool in kept],
+        "controlPlane": plain(control_plane) | _key(cluster.spec.ssh_public_key),
+        "nodePools": [_pool(cluster, pool, _spread(pool, present)) for pool in kept],
         "network": {"podCIDR": network.pod_cidr, "serviceCIDR": network.service_cidr},
         "kubeProxy": plain(bootstrap_of(cluster).kube_proxy),
     }
     if network.network_id is not None:
         spec["network"]["networkID"] = network.network_id
-    if cluster.spec.key_name is not None:
-        spec["keyName"] = cluster.spec.key_name
     if add_ons:
         spec["addOns"] = {"name": addons_name(cluster.metadata.name)}
     body = {"metadata": metadata(cluster, cluster.metadata.name), "spec": spec}
@@ -64,13 +62,18 @@ def _spread(pool: NodePool, present: LegacyCluster | None) -> dict[str, int]:
     return wanted(pool.spec, current)
 
 
-def _pool(pool: NodePool, spread: dict[str, int]) -> Body:
+def _key(ssh_public_key: str | None) -> Body:
+    return {} if ssh_public_key is None else {"sshPublicKey": ssh_public_key}
+
+
+def _pool(cluster: ManagedCluster, pool: NodePool, spread: dict[str, int]) -> Body:
     zones = [{"name": zone, "replicas": count} for zone, count in sorted(spread.items())]
     return {
         "name": pool.spec.pool_name,
         "flavor": pool.spec.flavor,
         "image": pool.spec.image,
         "zones": [zone for zone in zones if zone["name"] in pool.spec.zones],
+        **_key(pool.spec.ssh_public_key or cluster.spec.ssh_public_key),
     }
 
 

@@ -6,7 +6,8 @@ network: {config: disabled}
 manage_etc_hosts: localhost
 preserve_hostname: false
 warnings: {dsid_missing_source: off}
-cloud_init_modules: [seed_random, bootcmd, write-files, disk_setup, mounts, set_hostname, update_hostname, update_etc_hosts, ca-certs, users-groups]
+ssh_genkeytypes: [ed25519]
+cloud_init_modules: [seed_random, bootcmd, write-files, disk_setup, mounts, set_hostname, update_hostname, update_etc_hosts, ca-certs, users-groups, ssh]
 cloud_config_modules: [set-passwords, ntp, timezone, runcmd]
 cloud_final_modules: [package-update-upgrade-install, write-files-deferred, scripts-vendor, scripts-per-once, scripts-per-boot, scripts-per-instance, scripts-user, phone-home, final-message, power-state-change]
 CONF

@@ -45,7 +45,8 @@ WantedBy=multi-user.target
 #: Bytes in one file: Cluster API allows 10,240 characters of content, here in base64.
 _CHUNK = 10_240 // 4 * 3
 #: Bytes of a worker's user data beside the user script: what the bootstrap provider writes for
-#: kubeadm, with room for long names, more kubelet arguments and a second API endpoint.
+#: kubeadm and for an SSH key, with room for long names, more kubelet arguments and a second API
+#: endpoint.
 RESERVED = 6_144
 #: Raw bytes that Nova takes: 65,535 in base64.
 CAPACITY = 65_535 // 4 * 3

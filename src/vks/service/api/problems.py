@@ -105,8 +105,14 @@ def of_validation(error: RequestValidationError) -> Problem:
     if any(item["type"] == "json_invalid" for item in error.errors()):
         return Problem("bad_request", "the body is not JSON")
     return invalid(
-        FieldProblem(field=_path(item["loc"]), message=item["msg"]) for item in error.errors()
+        FieldProblem(field=_path(item["loc"]), message=_said(item)) for item in error.errors()
     )
+
+
+def _said(item: dict[str, Any]) -> str:
+    """What a check of ours said, without pydantic's "Value error, " before it."""
+    ours = item.get("ctx", {}).get("error")
+    return str(ours) if isinstance(ours, ValueError) else str(item["msg"])
 
 
 def _path(location: Sequence[Any]) -> str:

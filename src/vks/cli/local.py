@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -38,6 +39,7 @@ def instance_named(name: str) -> Instance:
 def _explained() -> Iterator[None]:
     """What goes wrong below is the machine's state, not a bug: one message, no traceback."""
     from vks.local.assets.cluster_api import ManifestError
+    from vks.local.assets.given import AssetsError
     from vks.local.assets.toolchain import ToolchainError
     from vks.local.assets.versions import UpstreamError
     from vks.local.commands import CommandError
@@ -47,7 +49,14 @@ def _explained() -> Iterator[None]:
     from vks.local.platform.region import RegionError
     from vks.local.servers import ServerError
 
-    building = (CommandError, ManifestError, ToolchainError, UpstreamError, PoolError)
+    building = (
+        AssetsError,
+        CommandError,
+        ManifestError,
+        ToolchainError,
+        UpstreamError,
+        PoolError,
+    )
     running = (FabricError, FabricCommandError, RegionError, ServerError, OSError)
     try:
         yield
@@ -75,6 +84,13 @@ kubernetes_option = click.option(
 )
 
 
+assets_option = click.option(
+    "--assets",
+    type=click.Path(path_type=Path),
+    help="A directory with the upstream programs: nothing is built or downloaded then.",
+)
+
+
 def _need_root() -> None:
     if os.geteuid() != 0:
         raise CliError(
@@ -95,6 +111,7 @@ servers_option = click.option(
 @name_option
 @servers_option
 @kubernetes_option
+@assets_option
 @click.option(
     "--start-delay",
     type=click.FloatRange(min=0, max=60),
@@ -103,7 +120,11 @@ servers_option = click.option(
     help="Seconds that each step of a hollow server's start takes.",
 )
 def up(
-    name: str, servers: ServerKind | None, kubernetes: tuple[str, ...], start_delay: float
+    name: str,
+    servers: ServerKind | None,
+    kubernetes: tuple[str, ...],
+    assets: Path | None,
+    start_delay: float,
 ) -> None:
     """Start the local region; quick when it runs already."""
     from vks.local.doctor import lacking
@@ -122,13 +143,14 @@ def up(
             tuple(f"{finding.subject}: {finding.fix}" for finding in missing),
         )
     with _explained():
-        region.up(instance, terminal_progress(), kind, kubernetes, start_delay)
+        region.up(instance, terminal_progress(), kind, kubernetes, start_delay, assets)
 
 
 @click.command()
 @name_option
 @kubernetes_option
-def build(name: str, kubernetes: tuple[str, ...]) -> None:
+@assets_option
+def build(name: str, kubernetes: tuple[str, ...], assets: Path | None) -> None:
     """Obtain the upstream programs and build the node images; start nothing.
 
     `vks up` does it by itself: this is for having it done before.
@@ -141,9 +163,9 @@ def build(name: str, kubernetes: tuple[str, ...]) -> None:
 
     progress, cache = terminal_progress(), instance_named(name).cache
     with _explained():
-        assets = ensure_assets(cache, progress)
-        versions = [assets.versions.kubernetes, *kubernetes]
-        node_images(cache, assets, list(dict.fromkeys(versions)), progress)
+        programs = ensure_assets(cache, progress, directory=assets)
+        versions = [programs.versions.kubernetes, *kubernetes]
+        node_images(cache, programs, list(dict.fromkeys(versions)), progress, assets)
         Pool(cache).unmount_if_unused()
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from vks.local.assets import cluster_api
+from vks.local.assets.given import Given
 from vks.local.assets.model import Assets, Release
 from vks.local.assets.programs import assets_digest, node_programs, programs
 from vks.local.assets.versions import (
@@ -29,16 +30,20 @@ def ensure_assets(
 ) -> Assets:
     """Return the upstream programs; the first time, copy, download or build what is missing.
 
-    `directory` holds programs to use when their version fits (default: KUBEBUILDER_ASSETS).
-    `releases` is `official` or a mirror's URL to download from (default: VKS_RELEASES; none).
-    What neither has is built from the pinned modules: about 15 minutes on two cores. Each
-    program is kept as soon as it is there, so an interrupted call goes on where it was, and
-    callers at the same time wait for one another. Raises CommandError or ToolchainError.
+    `directory` holds all that is needed (see `vks.local.assets.given`), and nothing else is asked.
+    Without it, KUBEBUILDER_ASSETS may hold programs to use when their version fits; `releases` is
+    `official` or a mirror's URL to download from (default: VKS_RELEASES; none). What neither has
+    is built from the pinned modules: about 15 minutes on two cores. Each program is kept as soon
+    as it is there, so an interrupted call goes on where it was, and callers at the same time wait
+    for one another. Raises AssetsError, CommandError or ToolchainError.
     """
     versions = pinned_versions()
     wanted = programs(versions)
     digest = assets_digest(upstream_directory(), wanted)
-    work = _workshop(cache, digest, progress, directory, releases)
+    given = None if directory is None else Given(directory)
+    if given is not None:
+        given.check(wanted, cluster_api=True)
+    work = _workshop(cache, digest, progress, given, releases)
 
     def make() -> None:
         work.obtain(wanted)
@@ -46,6 +51,8 @@ def ensure_assets(
         work.list_images(versions.kubernetes)
 
     work.once(make)
+    if given is not None:
+        given.check_used(wanted, work.bin)
     _publish(work)
     return Assets(
         digest=digest,
@@ -69,7 +76,7 @@ def ensure_release(
     """Return what nodes of Kubernetes `version` are made of, as `ensure_assets` does.
 
     For another release than the region's own that is six programs, about eight minutes on two
-    cores; the rest is shared. Raises UpstreamError for a version that is not pinned.
+    cores; the rest is shared. Raises UpstreamError for a version that is not pinned, too.
     """
     project = kubernetes_projects().get(version)
     if project is None:
@@ -79,7 +86,10 @@ def ensure_release(
         return assets.release
     wanted = node_programs(version, project)
     digest = f"{assets_digest(upstream_directory(), wanted)}-{assets.digest}"
-    work = _workshop(cache, digest, progress, directory, releases)
+    given = None if directory is None else Given(directory, f"{version}/bin")
+    if given is not None:
+        given.check(wanted)
+    work = _workshop(cache, digest, progress, given, releases)
 
     def make() -> None:
         for name in ("kubectl", "etcd", "etcdctl", "etcdutl", "coredns"):
@@ -88,15 +98,16 @@ def ensure_release(
         work.list_images(version)
 
     work.once(make)
+    if given is not None:
+        given.check_used(wanted, work.bin)
     return Release(version, digest, work.bin, work.images())
 
 
 def _workshop(
-    cache: Path, digest: str, progress: Progress, directory: Path | None, releases: str | None
+    cache: Path, digest: str, progress: Progress, given: Given | None, releases: str | None
 ) -> Workshop:
-    given = os.environ.get("KUBEBUILDER_ASSETS")
-    if directory is None and given:
-        directory = Path(given)
+    at_hand = os.environ.get("KUBEBUILDER_ASSETS")
+    directory = given.bin if given is not None else Path(at_hand) if at_hand else None
     return Workshop(cache, digest, progress, directory, releases or os.environ.get("VKS_RELEASES"))
 
 

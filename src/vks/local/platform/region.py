@@ -64,22 +64,24 @@ def up(
     servers: ServerKind | None = None,
     kubernetes: Sequence[str] = (),
     start_delay: float = START_DELAY,
+    given: Path | None = None,
 ) -> None:
     """Brings the region up. Raises RegionError, and what assets and image raise.
 
     It offers its own Kubernetes release, those of `kubernetes`, and what it offered before.
-    `start_delay` in seconds is how long each step of a hollow server's start takes.
+    `start_delay` in seconds is how long each step of a hollow server's start takes. `given` is a
+    directory of assets to use instead of building them.
     """
     with exclusively(instance):
         layout = Layout(instance, servers_of(instance, servers))
-        assets = ensure_assets(instance.cache, progress)
+        assets = ensure_assets(instance.cache, progress, directory=given)
         if layout.servers == "hollow":
             kubernetes = [*kubernetes_projects()]  # every release: there is nothing to build
         versions = credentials.offered(layout, assets.versions.kubernetes, kubernetes)
         images: dict[str, NodeImage | None] = dict.fromkeys(versions)
         if layout.servers == "lxc":
             Pool(instance.cache).claim(instance.name)
-            images |= node_images(instance.cache, assets, versions, progress)
+            images |= node_images(instance.cache, assets, versions, progress, given)
         if layout.has_fabric:
             host.prepare(instance.home)
             asyncio.run(Fabric(instance).create())
@@ -98,10 +100,16 @@ def up(
 
 
 def node_images(
-    cache: Path, assets: Assets, versions: Sequence[str], progress: Progress
+    cache: Path,
+    assets: Assets,
+    versions: Sequence[str],
+    progress: Progress,
+    given: Path | None = None,
 ) -> dict[str, NodeImage]:
     """A node image for each Kubernetes version; each knows what the others' clusters run."""
-    releases = [ensure_release(cache, version, assets, progress) for version in versions]
+    releases = [
+        ensure_release(cache, version, assets, progress, directory=given) for version in versions
+    ]
     return {
         release.version: ensure_image(
             cache, release, progress, [other for other in releases if other is not release]

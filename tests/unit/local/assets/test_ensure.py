@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.unit.local.assets.conftest import KUBEADM
 
 from vks.local.assets import (
     UpstreamError,
@@ -16,42 +17,6 @@ from vks.local.assets import (
 from vks.local.assets.cluster_api import PROVIDERS
 from vks.local.assets.programs import node_programs, programs
 from vks.local.progress import SilentProgress, Step
-
-KUBECTL = """#!/bin/sh
-case $1 in
-version) echo "Client Version: {version}" ;;
-kustomize) echo "rendered: $2" ;;
-esac
-"""
-KUBEADM = """#!/bin/sh
-case $1 in
-version) echo {version} ;;
-config) printf 'registry.k8s.io/pause:3.10\\nregistry.k8s.io/etcd:3.6.8-0\\n' ;;
-esac
-"""
-
-
-@pytest.fixture
-def programs_at_hand(tmp_path: Path) -> Path:
-    """A directory with programs of the pinned versions, Cluster API's files beside it."""
-    directory = tmp_path / "given" / "bin"
-    directory.mkdir(parents=True)
-    for program in programs(pinned_versions()):
-        path = directory / program.name
-        script = {"kubectl": KUBECTL, "kubeadm": KUBEADM}.get(
-            program.name, "#!/bin/sh\necho {version}\n"
-        )
-        path.write_text(script.format(version=program.version))
-        if not program.version_arguments:
-            module = "/".join(program.package.split("/")[:2])
-            path.write_text(f"dep\t{module}\t{program.version}\n")
-        path.chmod(0o755)
-    for provider in PROVIDERS.values():
-        for part in ("crd", "webhook"):
-            (directory.parent / "cluster-api" / provider / "config" / part).mkdir(parents=True)
-        webhooks = directory.parent / "cluster-api" / provider / "config/webhook/manifests.yaml"
-        webhooks.write_text(f"webhooks of {provider}\n")
-    return directory
 
 
 class Notes(SilentProgress):
@@ -68,11 +33,9 @@ class Notes(SilentProgress):
             yield step
 
 
-def test_programs_at_hand_are_used_and_nothing_is_built(
-    tmp_path: Path, programs_at_hand: Path
-) -> None:
+def test_given_are_used_and_nothing_is_built(tmp_path: Path, given: Path) -> None:
     progress = Notes()
-    assets = ensure_assets(tmp_path / "cache", progress, directory=programs_at_hand)
+    assets = ensure_assets(tmp_path / "cache", progress, directory=given)
     assert progress.steps == []
     names = {program.name for program in programs(pinned_versions())}
     assert {path.name for path in assets.bin.iterdir()} == names
@@ -84,36 +47,35 @@ def test_programs_at_hand_are_used_and_nothing_is_built(
         assert "webhooks of" in (assets.manifests / name / "webhooks.yaml").read_text()
 
 
-def test_the_second_call_needs_nothing(tmp_path: Path, programs_at_hand: Path) -> None:
-    first = ensure_assets(tmp_path / "cache", Notes(), directory=programs_at_hand)
-    again = ensure_assets(tmp_path / "cache", Notes(), directory=tmp_path / "empty")
-    assert again == first
+def test_the_second_call_needs_nothing(tmp_path: Path, given: Path) -> None:
+    first = ensure_assets(tmp_path / "cache", Notes(), directory=given)
+    progress = Notes()
+    assert ensure_assets(tmp_path / "cache", progress) == first
+    assert progress.steps == []
 
 
-def test_an_interrupted_call_keeps_what_was_there(tmp_path: Path, programs_at_hand: Path) -> None:
+def test_an_interrupted_call_keeps_what_was_there(tmp_path: Path, given: Path) -> None:
     cache = tmp_path / "cache"
-    first = ensure_assets(cache, Notes(), directory=programs_at_hand)
+    first = ensure_assets(cache, Notes(), directory=given)
     kept = (first.bin / "etcd").stat().st_mtime_ns
     (first.bin.parent / "images.txt").unlink()
     (first.bin / "coredns").rename(first.bin / ".coredns.partial")
-    again = ensure_assets(cache, Notes(), directory=programs_at_hand)
+    again = ensure_assets(cache, Notes(), directory=given)
     assert again == first
     assert (first.bin / "etcd").stat().st_mtime_ns == kept
     assert (first.bin / "coredns").is_file()
     assert not (first.bin / ".coredns.partial").exists()
 
 
-def test_a_second_builder_waits_for_the_first(tmp_path: Path, programs_at_hand: Path) -> None:
+def test_a_second_builder_waits_for_the_first(tmp_path: Path, given: Path) -> None:
     cache, progress = tmp_path / "cache", Notes()
-    ready = ensure_assets(cache, Notes(), directory=programs_at_hand)
+    ready = ensure_assets(cache, Notes(), directory=given)
     complete = ready.bin.parent / "images.txt"
     images = complete.read_text()
     complete.unlink()
     with (cache / "assets" / f"{ready.digest}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        waiter = threading.Thread(
-            target=ensure_assets, args=(cache, progress), kwargs={"directory": tmp_path / "empty"}
-        )
+        waiter = threading.Thread(target=ensure_assets, args=(cache, progress))
         waiter.start()
         assert progress.waiting.wait(5)
         complete.write_text(images)
@@ -123,20 +85,20 @@ def test_a_second_builder_waits_for_the_first(tmp_path: Path, programs_at_hand: 
 
 
 def test_another_release_brings_its_own_node_programs_and_shares_the_rest(
-    tmp_path: Path, programs_at_hand: Path
+    tmp_path: Path, given: Path
 ) -> None:
     cache, progress = tmp_path / "cache", Notes()
-    assets = ensure_assets(cache, progress, directory=programs_at_hand)
+    assets = ensure_assets(cache, progress, directory=given)
     version, project = next(
         item for item in kubernetes_projects().items() if item[0] != assets.versions.kubernetes
     )
-    others = tmp_path / "other" / "bin"
+    others = given / version / "bin"
     others.mkdir(parents=True)
     for program in node_programs(version, project):
         script = KUBEADM if program.name == "kubeadm" else "#!/bin/sh\necho {version}\n"
         (others / program.name).write_text(script.format(version=version))
         (others / program.name).chmod(0o755)
-    release = ensure_release(cache, version, assets, progress, directory=others)
+    release = ensure_release(cache, version, assets, progress, directory=given)
     assert progress.steps == []
     assert (release.bin / "etcd").resolve() == assets.bin / "etcd"
     assert version in (release.bin / "kubelet").read_text()
@@ -145,7 +107,7 @@ def test_another_release_brings_its_own_node_programs_and_shares_the_rest(
     assert ensure_release(cache, version, assets, progress) == release
 
 
-def test_a_release_that_is_not_pinned_is_refused(tmp_path: Path, programs_at_hand: Path) -> None:
-    assets = ensure_assets(tmp_path / "cache", Notes(), directory=programs_at_hand)
+def test_a_release_that_is_not_pinned_is_refused(tmp_path: Path, given: Path) -> None:
+    assets = ensure_assets(tmp_path / "cache", Notes(), directory=given)
     with pytest.raises(UpstreamError, match=r"v1\.9\.9 is not pinned; there are: v1"):
         ensure_release(tmp_path / "cache", "v1.9.9", assets, Notes())

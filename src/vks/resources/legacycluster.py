@@ -27,6 +27,8 @@ GROUP = "legacy.vks.verda"
 VERSION = "v1"
 #: Where every node reaches the API: a proxy on its own loopback, balanced over control planes.
 API_PROXY_PORT = 7443
+#: The key that Secrets are encrypted with: its name is part of what etcd stores.
+ENCRYPTION_KEY_NAME = "vks-legacy-key"
 
 
 class LegacyControlPlaneSpec(KubeStruct, frozen=True, kw_only=True):
@@ -81,6 +83,14 @@ class LegacyControlPlaneStatus(KubeStruct, frozen=True, kw_only=True):
     version: str = ""
 
 
+class LegacyEtcdMember(KubeStruct, frozen=True, kw_only=True):
+    """A member as etcd's leader knows it; `name` is empty before its first start."""
+
+    name: str = ""
+    peer_url: str
+    learner: bool = False
+
+
 class LegacyClusterStatus(KubeStruct, frozen=True, kw_only=True):
     """`founder` is the node whose etcd was, or will be, the first member; `initialized` says that
     it answered once: from then on nodes join, and nobody founds anything again."""
@@ -90,6 +100,7 @@ class LegacyClusterStatus(KubeStruct, frozen=True, kw_only=True):
     initialized: bool = False
     endpoint: Endpoint | None = None
     network: NetworkStatus = NetworkStatus()
+    etcd_members: tuple[LegacyEtcdMember, ...] = ()
     control_plane: LegacyControlPlaneStatus = LegacyControlPlaneStatus()
     conditions: Annotated[tuple[Condition, ...], ConditionList] = ()
 

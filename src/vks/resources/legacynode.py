@@ -43,6 +43,8 @@ class LegacyNodeStatus(KubeStruct, frozen=True, kw_only=True):
     pod_cidr: str = ""
     plan: str = ""
     etcd: EtcdMember | None = None
+    #: The flags of what really runs on the node, by component; see `vks.legacy`.
+    running: dict[str, dict[str, str]] = {}
     conditions: Annotated[tuple[Condition, ...], ConditionList] = ()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -173,6 +174,15 @@ class Host:
                 )
                 address = flags["--initial-advertise-peer-urls"].split("//")[1].split(":")[0]
                 self.world.started(flags["--name"], address, flags["--initial-cluster-state"])
+
+    async def running(self, services: list[str]) -> dict[str, list[str]]:
+        return {
+            service["name"]: shlex.split(
+                service["unit"].split("ExecStart=")[1].split("\nRestart=")[0].replace("\\\n", " ")
+            )
+            for service in (self.plans[-1]["services"] if self.plans else ())
+            if service["name"] not in self.broken
+        }
 
     async def fetch(self, request: Request) -> Response:
         await asyncio.sleep(0)

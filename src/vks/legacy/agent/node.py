@@ -61,6 +61,10 @@ class Node(Protocol):
         """Make the machine like the plan. Raises PlanError; may be repeated after any crash."""
         ...
 
+    async def running(self, services: list[str]) -> dict[str, list[str]]:
+        """The command line of each of the services that runs, as the kernel knows it."""
+        ...
+
     async def fetch(self, request: Request) -> Response:
         """Never raises for a server's failure."""
         ...
@@ -74,6 +78,9 @@ class SystemNode:
 
     async def apply(self, plan: Plan) -> None:
         await asyncio.to_thread(apply, plan)
+
+    async def running(self, services: list[str]) -> dict[str, list[str]]:
+        return await asyncio.to_thread(running, services)
 
     async def fetch(self, request: Request) -> Response:
         return await asyncio.to_thread(fetch, request)
@@ -98,6 +105,21 @@ def apply(plan: Plan) -> None:
             _ensure_service(service, contents)
     except OSError as error:
         raise PlanError(str(error)) from error
+
+
+def running(services: list[str]) -> dict[str, list[str]]:
+    """Raises PlanError when systemd does not answer."""
+    if not services:
+        return {}
+    shown = _run("systemctl", "show", "--property=MainPID", "--value", *services)
+    lines = {}
+    for service, pid in zip(services, shown.split(), strict=False):
+        with contextlib.suppress(OSError):  # it ended meanwhile, or never ran (pid 0)
+            if "systemd" in Path(f"/proc/{pid}/exe").readlink().name:
+                continue  # about to start it
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+            lines[service] = [word for word in words.split("\0") if word]
+    return lines
 
 
 def put(path: Path, content: str, mode: int) -> bool:

@@ -3,6 +3,7 @@
 From the agent:
     {"type": "hello", "version": 1, "images": [NAME, …]}       once, first
     {"type": "report", "plan": DIGEST, "failure": TEXT, "probes": {NAME: PROBLEM},
+     "running": {SERVICE: [ARGUMENT, …]},                      command lines of what really runs
      "node": {"ready": BOOL, "podCIDR": CIDR} or null}         when it changed, or as a heartbeat
     {"type": "answer", "id": N, "status": HTTP, "body": TEXT}  status 0: no answer, body says why
 

@@ -40,6 +40,8 @@ class Agent:
         self._plan: Plan | None = None
         self._applied = ""
         self._failure = ""
+        self._running: dict[str, list[str]] = {}
+        self._stale = True  # services may have been restarted since they were looked at
         self._changed = asyncio.Event()
         self._report_soon = asyncio.Event()
 
@@ -95,6 +97,7 @@ class Agent:
                 self._changed.clear()
                 try:
                     await self._node.apply(plan)
+                    self._stale = True
                     digest, self._failure = plan["digest"], ""
                 except PlanError as error:
                     self._failure = str(error)
@@ -124,7 +127,7 @@ class Agent:
                     await self._report_soon.wait()
 
     async def _observe(self) -> dict[str, Any]:
-        plan = self._plan or {"probes": [], "node": None}
+        plan = self._plan or {"probes": [], "services": [], "node": None}
         problems = await asyncio.gather(*(self._probe(probe) for probe in plan["probes"]))
         names = [probe["name"] for probe in plan["probes"]]
         node = None if plan["node"] is None else await self._node_state(plan["node"])
@@ -133,8 +136,17 @@ class Agent:
             "plan": self._applied,
             "failure": self._failure,
             "probes": dict(zip(names, problems, strict=True)),
+            "running": await self._look([service["name"] for service in plan["services"]]),
             "node": node,
         }
+
+    async def _look(self, services: list[str]) -> dict[str, list[str]]:
+        """Command lines as they were when last asked for: now, if one is missing."""
+        if self._stale or len(self._running) < len(services):
+            with contextlib.suppress(PlanError):
+                self._running = await self._node.running(services)
+                self._stale = False
+        return self._running
 
     async def _probe(self, probe: dict[str, Any]) -> str:
         """Empty when it passes, else what is wrong."""

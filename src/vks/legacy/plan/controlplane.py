@@ -19,6 +19,7 @@ from vks.legacy.plan.units import (
     private_key,
     service,
 )
+from vks.resources.legacycluster import ENCRYPTION_KEY_NAME
 
 API_PORT = 6443
 API = f"https://127.0.0.1:{API_PORT}"
@@ -28,7 +29,6 @@ ISSUER = "vks-legacy"
 _REQUESTHEADER_CA = certificate("kube-requestheader-ca")
 _SERVICE_ACCOUNT_KEY = private_key("kube-service-account-token")
 _ENCRYPTION = f"{CONFIG}/encryption.yaml"
-_ENCRYPTION_KEY_NAME = "vks-legacy-key"
 _KUBECONFIG_USERS = ("kube-controller-manager", "kube-scheduler")
 
 
@@ -155,7 +155,7 @@ def _pair(name: str) -> tuple[str, str]:
 
 def _encryption(key: str) -> str:
     """Secrets are encrypted in etcd; the key's name is part of what is stored."""
-    keys = [{"name": _ENCRYPTION_KEY_NAME, "secret": key}]
+    keys = [{"name": ENCRYPTION_KEY_NAME, "secret": key}]
     document = {
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "EncryptionConfiguration",

@@ -44,6 +44,7 @@ class Report(msgspec.Struct, tag="report", frozen=True):
     plan: str = ""
     failure: str = ""
     probes: dict[str, str] = {}
+    running: dict[str, list[str]] = {}
     node: NodeState | None = None
 
 

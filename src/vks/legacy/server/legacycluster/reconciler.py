@@ -26,6 +26,7 @@ from vks.legacy.server.hub import CallFailed, Hub
 from vks.legacy.server.legacycluster.addons import AddOns
 from vks.legacy.server.legacycluster.decide import Create, Remove, decide
 from vks.legacy.server.legacycluster.dns import system_objects
+from vks.legacy.server.legacycluster.members import TRUSTED, MemberWatch
 from vks.legacy.server.legacycluster.network import NetworkKeeper
 from vks.legacy.server.legacycluster.status import new_status, set_conditions, status_body
 from vks.legacy.server.legacynode.planning import cluster_facts
@@ -72,6 +73,7 @@ class ClusterReconciler:
         self._metrics = metrics
         self._add_ons = AddOns(client)
         self._published: dict[str, Endpoint] = {}
+        self._members = MemberWatch(clock)
         self._applier = Applier(client, FIELD_MANAGER)
 
     async def reconcile(self, key: Key) -> Result:
@@ -103,6 +105,10 @@ class ClusterReconciler:
             result = after([failure])
         if status.initialized:
             result = await self._apply_add_ons(cluster, nodes, conditions) or result
+            session = member_session(nodes, self._hub)
+            members = await self._members.look(cluster, nodes, session)
+            status = msgspec.structs.replace(status, etcd_members=members)
+            result = Result(TRUSTED) if result == DONE else result
         set_conditions(cluster, status, nodes, conditions)
         self._metrics.observe(key, status, nodes)
         return await self._publish(cluster, status, conditions, result)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from vks.kube.conditions import ConditionSet, conditions_body
+from vks.legacy.agent.node import PREFIX
 from vks.legacy.server.conditions import (
     AGENT_CONNECTED,
     NODE_READY,
@@ -59,7 +61,19 @@ def new_status(seen: Observation) -> LegacyNodeStatus:
         pod_cidr=pod_cidr or old.pod_cidr,
         plan=seen.sent or old.plan,
         etcd=seen.etcd,
+        running=running_flags(seen.report.running) if seen.report else old.running,
     )
+
+
+def running_flags(lines: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
+    """Command lines as flags by component; a flag without a value has an empty one."""
+    return {
+        service.removeprefix(PREFIX): {
+            name: value
+            for name, _, value in (word.partition("=") for word in words if word.startswith("--"))
+        }
+        for service, words in lines.items()
+    }
 
 
 def status_body(status: LegacyNodeStatus, conditions: ConditionSet) -> dict[str, Any]:

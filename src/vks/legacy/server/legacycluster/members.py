@@ -1,0 +1,40 @@
+"""Who etcd's members are: asked when a node's membership changed, and now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vks.legacy.server.hub import CallFailed, Session
+from vks.legacy.server.legacynode.etcd import members
+from vks.resources.legacycluster import LegacyCluster, LegacyEtcdMember
+from vks.resources.legacynode import LegacyNode
+from vks.runtime.clock import Clock
+
+#: Seconds for which an answer is good while no node's membership changes.
+TRUSTED = 60.0
+
+
+class MemberWatch:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._asked: dict[str, tuple[object, float]] = {}
+
+    async def look(
+        self, cluster: LegacyCluster, nodes: Iterable[LegacyNode], session: Session | None
+    ) -> tuple[LegacyEtcdMember, ...]:
+        """What is known already, when nobody can be asked."""
+        known, uid = cluster.status.etcd_members, cluster.metadata.uid
+        now = self._clock.monotonic()
+        seen = tuple(sorted((n.metadata.name, n.status.etcd) for n in nodes if n.status.etcd))
+        asked_for, asked_at = self._asked.get(uid, (None, 0.0))
+        if session is None or (asked_for == seen and now - asked_at < TRUSTED):
+            return known
+        try:
+            found = await members(session)
+        except CallFailed:
+            return known
+        self._asked[uid] = (seen, now)
+        return tuple(
+            LegacyEtcdMember(name=m.name, peer_url=m.peer_urls[0], learner=m.learner)
+            for m in sorted(found, key=lambda member: member.peer_urls)
+        )

@@ -127,6 +127,17 @@ def test_it_is_not_kubeadms(story: Story) -> None:
     assert "kube-proxy" not in pods
 
 
+def test_its_migration_is_planned_from_what_really_runs(story: Story) -> None:
+    """A refusal would be an exit code."""
+    servers = {node["providerId"] for node in story.nodes()}
+    plan = json.loads(vks("migration", "plan", "old", "-o", "json"))["plan"]
+    assert plan["refusals"] == []
+    assert sorted(plan["rolled"]) == sorted(node["name"] for node in story.nodes())
+    assert plan["arguments"]["kube-apiserver"]["--service-account-issuer"] == "vks-legacy"
+    assert {node["providerId"] for node in story.nodes()} == servers
+    assert story.ready()
+
+
 def test_pods_find_each_other_by_name_across_nodes(story: Story) -> None:
     system = ("-n", "kube-system")
     story.kubectl(*system, "rollout", "status", "deployment/coredns", "--timeout=120s")

@@ -16,6 +16,7 @@ COMMANDS = {
     "kubeconfig": ("vks.cli.kubeconfig", "Credentials for a cluster."),
     "project": ("vks.cli.project", "The credential's project and its quotas."),
     "operation": ("vks.cli.operation", "Follow changes to their end."),
+    "migration": ("vks.cli.migration", "Move clusters to Cluster API; for operators."),
     "region": ("vks.cli.region", "Regions and what they offer."),
     "up": ("vks.cli.local", "Start the local region."),
     "demo": ("vks.cli.demo", "A first cluster in the local region, step by step."),

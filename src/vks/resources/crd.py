@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from vks.kube.objects import KubeObject
+from vks.resources.clustermigration import ClusterMigration
 from vks.resources.contract import INFRASTRUCTURE_GROUP, PROVIDER_LABEL
 from vks.resources.legacycluster import LegacyCluster
 from vks.resources.legacynode import LegacyNode
@@ -134,6 +135,16 @@ DEFINITIONS = (
             _AGE,
         ),
         short_names=("op",),
+        categories=("vks",),
+    ),
+    Definition(
+        ClusterMigration,
+        (
+            Column("Cluster", ".spec.clusterName"),
+            Column("Phase", ".status.phase"),
+            Column("Plan", ".status.plan.summary"),
+            _AGE,
+        ),
         categories=("vks",),
     ),
     Definition(

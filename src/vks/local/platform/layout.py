@@ -24,6 +24,7 @@ INNER_PORTS = {
     "provider": 8081,
     "controllers": 8082,
     "legacy": 8083,
+    "migration": 8084,
     **{
         f"{manager}-{purpose}": port + number
         for number, manager in enumerate(

@@ -34,6 +34,7 @@ COMPONENT_USERS = {
     "controllers": "vks:controllers",
     "api": "vks:api",
     "legacy": "vks:legacy",
+    "migration": "vks:migration",
 }
 
 #: kube-controller-manager runs these only: the management cluster has no nodes of its own.

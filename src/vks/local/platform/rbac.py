@@ -29,7 +29,7 @@ def objects() -> list[dict[str, Any]]:
     for controller in ("generic-garbage-collector", "namespace-controller"):
         bound.append(binding(f"system:controller:{controller}", CONTROLLER_MANAGER_USER))
     bound.append(binding(PROVIDER_ROLE, COMPONENT_USERS["provider"]))
-    for component in ("controllers", "api", "legacy"):
+    for component in ("controllers", "api", "legacy", "migration"):
         bound.append(role(f"vks:{component}", _rules(component)))
         bound.append(binding(f"vks:{component}", COMPONENT_USERS[component]))
     return bound
@@ -78,6 +78,13 @@ def _rules(component: str) -> list[dict[str, Any]]:
             _rule(["legacy.vks.verda"], ["*"], _WRITE),
             _rule([""], ["secrets"], _WRITE),
             _rule([""], ["configmaps"], _READ),
+        ]
+    if component == "migration":
+        return [
+            *common,
+            _rule(["vks.verda"], ["clustermigrations", "clustermigrations/status"], _WRITE),
+            _rule(["legacy.vks.verda"], ["*"], _READ),
+            _rule([""], ["secrets"], _READ),
         ]
     return [
         *common,

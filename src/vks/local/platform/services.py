@@ -60,6 +60,17 @@ def processes(
             probe=HttpProbe(port=inner["legacy"], path="/healthz"),
             depends_on=(MANIFESTS,),
         )
+        yield program(
+            name="migration",
+            argv=_module(
+                "vks.migration",
+                f"--kubeconfig={layout.component_kubeconfig('migration')}",
+                f"--http-port={inner['migration']}",
+            ),
+            inputs=_digest(["migration", "verda", "runtime", "kube", "resources"], []),
+            probe=HttpProbe(port=inner["migration"], path="/healthz"),
+            depends_on=(MANIFESTS,),
+        )
     service = _digest(
         ["service", "verda", "runtime", "kube", "resources"],
         [layout.service, layout.service_clouds_yaml],

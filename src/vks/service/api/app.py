@@ -22,6 +22,7 @@ from vks.service.api.problems import (
 from vks.service.api.routes import (
     clusters,
     details,
+    migration,
     nodes,
     operations,
     pools,
@@ -60,6 +61,7 @@ def create_app(services: Services) -> FastAPI:
         nodes,
         static_ip,
         operations,
+        migration,
     )
     for module in modules:
         api.include_router(module.router)

@@ -1,0 +1,52 @@
+"""Migrations in the REST API: operators plan them, for everybody else they do not exist."""
+
+from __future__ import annotations
+
+from tests.apiserver.service.conftest import Vks
+from tests.apiserver.service.test_legacy import made
+from tests.support.service import cluster_request
+
+from vks.resources.clustermigration import ClusterMigration
+
+PATH = "/clusters/old/migration"
+
+
+async def test_an_operator_asks_for_plans_and_reads_the_last(vks: Vks) -> None:
+    await made(vks)
+    asked = await vks.call("POST", f"{PATH}/plan", x_auth_token="operator")
+    assert asked.status_code == 202, asked.text
+    assert asked.json()["plan"] is None
+    first = asked.json()["requested"]
+    finding = {"check": "QuotaSuffices", "message": "none is free", "fix": "raise the quota"}
+    plan = {
+        "request": first,
+        "made": "2026-01-01T00:00:00Z",
+        "summary": "1 refusal",
+        "refusals": [finding],
+    }
+    patch = {"status": {"phase": "Refused", "plan": plan}}
+    await vks.client.merge_patch(
+        ClusterMigration, "old", vks.namespace, patch, subresource="status"
+    )
+    read = (await vks.call("GET", PATH, x_auth_token="operator")).json()
+    assert (read["phase"], read["plan"]["id"]) == ("Refused", first)
+    assert read["plan"]["refusals"] == [finding]
+    again = (await vks.call("POST", f"{PATH}/plan", x_auth_token="operator")).json()
+    assert again["requested"] != first
+    assert again["plan"]["id"] == first
+
+
+async def test_for_users_there_is_no_migration(vks: Vks) -> None:
+    await made(vks)
+    for method, path in (("POST", f"{PATH}/plan"), ("GET", PATH)):
+        answer = await vks.call(method, path)
+        assert answer.status_code == 404, answer.text
+    assert (await vks.client.list(ClusterMigration, vks.namespace)).items == []
+
+
+async def test_a_cluster_of_cluster_api_is_not_planned(vks: Vks) -> None:
+    vks.identity.add("operator", vks.project, "member", "vks-operator")
+    answer = await vks.call("POST", "/clusters", cluster_request("new"))
+    assert answer.status_code == 202, answer.text
+    answer = await vks.call("POST", "/clusters/new/migration/plan", x_auth_token="operator")
+    assert answer.status_code == 409, answer.text

@@ -64,7 +64,7 @@ def _seed() -> dict[str, object]:
             {"name": name, "vcpus": vcpus, "ram": ram, "disk": disk}
             for name, (vcpus, ram, disk) in FLAVORS.items()
         ],
-        "images": [{"name": IMAGE}],
+        "images": [{"name": IMAGE, "properties": {"vks_kubernetes_version": "v1.36.3"}}],
     }
 
 

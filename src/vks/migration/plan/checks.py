@@ -12,8 +12,6 @@ import msgspec
 from vks.migration.plan.facts import Facts
 from vks.migration.plan.flags import COMPONENTS, drift
 
-#: Minors that the target's kubeadm joins to: what a region offers.
-SUPPORTED_MINORS = (35, 36)
 #: How long every authority has to be good: a migration, and time to think afterwards.
 AUTHORITY_MARGIN = timedelta(days=30)
 #: What a migration makes while it runs: a webhook about it that fails closed could stop it.
@@ -53,19 +51,14 @@ def _nodes_ready(facts: Facts) -> Found:
 
 
 def _version(facts: Facts) -> Found:
-    minor = _minor(facts.version)
-    if minor not in SUPPORTED_MINORS:
-        offered = ", ".join(f"v1.{known}" for known in SUPPORTED_MINORS)
-        yield f"{facts.version} cannot be joined; supported: {offered}", "upgrade the cluster first"
+    """The nodes that replace others bring the same version: kubeadm joins no other."""
+    if facts.version not in facts.offered:
+        offered = ", ".join(facts.offered) or "none"
+        yield f"{facts.version} is not offered any more; offered: {offered}", "upgrade first"
     others = sorted(n.name for n in facts.nodes if n.version and n.version != facts.version)
     if others:
         message = f"of another version than {facts.version}: {', '.join(others)}"
         yield message, "let the upgrade end first"
-
-
-def _minor(version: str) -> int:
-    parts = version.removeprefix("v").split(".")
-    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else -1
 
 
 def _control_plane_count(facts: Facts) -> Found:

@@ -74,8 +74,11 @@ class QuotaFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """`offered` are the versions that there are images of."""
+
     cluster: str
     version: str
+    offered: tuple[str, ...]
     ready: bool
     now: datetime
     nodes: tuple[NodeFacts, ...]

@@ -76,6 +76,7 @@ async def observe(
     return Facts(
         cluster=cluster.metadata.name,
         version=cluster.spec.version,
+        offered=await _offered(cloud),
         ready=_is_ready(cluster),
         now=now,
         nodes=tuple(_node(node, secrets) for node in known),
@@ -211,6 +212,12 @@ async def _kubeadm_objects(workload: Client) -> tuple[str, ...]:
             continue
         found.append(f"{namespace}/{name}")
     return tuple(found)
+
+
+async def _offered(cloud: Cloud) -> tuple[str, ...]:
+    images = await cloud.image.images()
+    usable = {image.kubernetes_version for image in images if image.status == "active"}
+    return tuple(sorted(usable - {""}))
 
 
 async def _quota(cloud: Cloud) -> QuotaFacts:

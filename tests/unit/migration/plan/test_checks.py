@@ -76,6 +76,7 @@ def facts(**more: Any) -> Facts:
     """A cluster of three control planes and two workers that can be migrated."""
     base = Facts(
         cluster="old",
+        offered=("v1.35.4", "v1.36.3"),
         version="v1.36.3",
         ready=True,
         now=NOW,

@@ -58,7 +58,7 @@ class _View:
         name = body["metadata"]["name"]
         if name in self._server.leases:
             raise AlreadyExists("lease", status=409)
-        return self._store(name, body["metadata"], body["spec"])
+        return await self._store(name, body["metadata"], body["spec"])
 
     async def merge_patch(
         self, model: Any, name: str, namespace: str, patch: Mapping[str, Any]
@@ -67,10 +67,14 @@ class _View:
         old = self._server.leases[name]
         if old["metadata"]["resourceVersion"] != patch["metadata"]["resourceVersion"]:
             raise Conflict("changed", status=409)
-        return self._store(name, old["metadata"], {**old["spec"], **patch["spec"]})
+        return await self._store(name, old["metadata"], {**old["spec"], **patch["spec"]})
 
-    def _store(self, name: str, metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> Lease:
+    async def _store(
+        self, name: str, metadata: Mapping[str, Any], spec: Mapping[str, Any]
+    ) -> Lease:
         self._server.revision += 1
         version = {"resourceVersion": str(self._server.revision)}
         self._server.leases[name] = {"metadata": {**metadata, **version}, "spec": dict(spec)}
-        return self._typed(name)
+        stored = self._typed(name)
+        await self._trip()  # the way back: who is cancelled here has written nevertheless
+        return stored

@@ -79,6 +79,8 @@ class LeaseLock:
         self._labels = dict(labels or {})
         self._seen: Lease | None = None
         self._seen_at = float("-inf")
+        #: A write of ours was cut off: it may have been stored, or be stored yet.
+        self._unsure = False
 
     @property
     def held(self) -> bool:
@@ -122,11 +124,14 @@ class LeaseLock:
         if not self.vacant:
             return False
         started = self._clock.monotonic()
+        self._unsure = True
         try:
             lease = await self._write()
         except (Conflict, AlreadyExists, NotFound):
+            self._unsure = False
             await self.refresh()  # decide again on what it is now
             return False
+        self._unsure = False
         self.observe(lease)
         # Counted from before the request: the server may have stored it at once.
         self.held_until = started + self.config.renew_deadline
@@ -135,12 +140,14 @@ class LeaseLock:
     async def release(self) -> None:
         """Gives the Lease up, so that nobody has to wait. Raises ApiError."""
         self.held_until = float("-inf")
-        if self._seen is None or self._seen.spec.holder_identity != self.identity:
-            return
-        try:
-            self.observe(await self._patch({"holderIdentity": "", "leaseDurationSeconds": 1}))
-        except (Conflict, NotFound):
-            return  # it is another's, or gone: just what was wanted
+        if self._unsure:
+            await self.refresh()
+        while self._seen is not None and self._seen.spec.holder_identity == self.identity:
+            try:
+                self.observe(await self._patch({"holderIdentity": "", "leaseDurationSeconds": 1}))
+            except (Conflict, NotFound):
+                # Gone, another's, or a renewal of ours that was cut off has been stored since.
+                await self.refresh()
 
     async def _write(self) -> Lease:
         now = rfc3339_micro(self._clock.now())

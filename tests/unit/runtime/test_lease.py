@@ -79,6 +79,54 @@ def test_a_released_lease_is_taken_at_the_next_try() -> None:
     virtual.run(main())
 
 
+@pytest.mark.parametrize("after", [0.0, 0.005, 0.015, 0.025])
+def test_a_renewal_cut_off_at_any_moment_does_not_keep_the_lease_from_being_released(
+    after: float,
+) -> None:
+    async def main() -> None:
+        server = FakeLeases()
+        old = elector(server, "old")
+        await old.acquire()
+        holding = asyncio.create_task(old.hold())
+        await asyncio.sleep(CONFIG.retry_period + after)
+        holding.cancel()
+        await asyncio.wait({holding})
+        await old.lock.release()
+        assert server.leases["leader"]["spec"]["holderIdentity"] == ""
+
+    virtual.run(main())
+
+
+@pytest.mark.parametrize("after", [0.015, 0.025, 0.035])
+def test_a_lease_whose_taking_was_cut_off_is_released(after: float) -> None:
+    async def main() -> None:
+        server = FakeLeases()
+        candidate = elector(server, "new")
+        taking = asyncio.create_task(candidate.acquire())
+        await asyncio.sleep(after)
+        taking.cancel()
+        await asyncio.wait({taking})
+        await candidate.lock.release()
+        holder = server.leases.get("leader", {"spec": {"holderIdentity": ""}})
+        assert holder["spec"]["holderIdentity"] == ""
+
+    virtual.run(main())
+
+
+def test_what_another_one_holds_is_not_released() -> None:
+    async def main() -> None:
+        server = FakeLeases()
+        old, new = elector(server, "old"), elector(server, "new")
+        await old.acquire()
+        taking = asyncio.create_task(new.acquire())
+        await asyncio.sleep(CONFIG.lease_duration * 2)
+        await taking
+        await old.lock.release()
+        assert server.leases["leader"]["spec"]["holderIdentity"] == "new"
+
+    virtual.run(main())
+
+
 def test_renewing_in_time_is_required_to_be_possible() -> None:
     with pytest.raises(ValueError, match="renew_deadline"):
         LeaderElection("n", "x", lease_duration=10, renew_deadline=10)

@@ -1,12 +1,15 @@
-"""A cloud for the whole run, a project and a region's objects for each test."""
+"""A cloud for the whole run, core's own controllers, and a project for each test."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from tests.apiserver.provider.region import Faults, Region, install_crds, provider
 from tests.cloud.clouds_local import run_local
+from tests.support.apiserver import ApiServer, free_port, programs
 from tests.support.clouds import Cloud as CloudUnderTest
 
 from vks.kube.client import Client
@@ -16,6 +19,33 @@ from vks.kube.client import Client
 def verda_cloud() -> Iterator[CloudUnderTest]:
     with run_local() as cloud:
         yield cloud
+
+
+@pytest.fixture(scope="session")
+def collector(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Garbage collection and the deletion of namespaces, as the management cluster has them."""
+    home: Path = tmp_path_factory.mktemp("collector")
+    kubeconfig = home / "kubeconfig"
+    kubeconfig.write_bytes(apiserver.kubeconfig)
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                "setpriv",
+                "--pdeathsig",
+                "KILL",
+                str(programs() / "kube-controller-manager"),
+                f"--kubeconfig={kubeconfig}",
+                "--controllers=garbage-collector-controller,namespace-controller",
+                "--leader-elect=false",
+                "--bind-address=127.0.0.1",
+                f"--secure-port={free_port()}",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    yield
+    process.kill()
+    process.wait()
 
 
 @pytest.fixture

@@ -3,14 +3,11 @@ their former owner has released them."""
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 import pytest
 from tests.apiserver.conftest import NAMESPACES
 from tests.apiserver.provider.region import Region, eventually
-from tests.support.apiserver import ApiServer, free_port, programs
 
 from vks.kube.client import Client
 from vks.kube.objects import find_condition
@@ -21,33 +18,6 @@ from vks.verda.compute import ServerRequest
 from vks.verda.network import PortRequest
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture(scope="module")
-def collector(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Garbage collection and the deletion of namespaces, as the management cluster has them."""
-    home: Path = tmp_path_factory.mktemp("collector")
-    kubeconfig = home / "kubeconfig"
-    kubeconfig.write_bytes(apiserver.kubeconfig)
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                "setpriv",
-                "--pdeathsig",
-                "KILL",
-                str(programs() / "kube-controller-manager"),
-                f"--kubeconfig={kubeconfig}",
-                "--controllers=garbage-collector-controller,namespace-controller",
-                "--leader-elect=false",
-                "--bind-address=127.0.0.1",
-                f"--secure-port={free_port()}",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-    yield
-    process.kill()
-    process.wait()
 
 
 class Adopted:

@@ -18,6 +18,7 @@ from vks.kube.objects import Key
 from vks.provider.conditions import CLUSTER_CONDITIONS, DELETING
 from vks.provider.ownership import CLUSTER_FINALIZER, claim, owner_grace
 from vks.provider.verdacluster.delete import delete_all
+from vks.provider.verdacluster.identity import keep_identity, let_go_of_identity
 from vks.provider.verdacluster.loadbalancer import API_PORT, ensure_load_balancer
 from vks.provider.verdacluster.scope import Scope
 from vks.provider.verdacluster.servergroups import ensure_server_groups
@@ -105,6 +106,7 @@ class ClusterReconciler:
             return await self._publish(cluster, cluster.status, conditions, Result(fresh))
         try:
             scope = Scope(cluster, owner, await self._accounts.of(cluster))
+            await keep_identity(self._client, cluster)
         except Waiting as waiting:
             conditions.set(READY, False, waiting.reason, waiting.message)
             return await self._publish(cluster, cluster.status, conditions, Result(waiting.poll))
@@ -138,6 +140,7 @@ class ClusterReconciler:
         except (Waiting, CloudError) as failure:
             conditions.set(DELETING, True, *reason_of(failure))
             return await self._publish(cluster, cluster.status, conditions, after([failure]))
+        await let_go_of_identity(self._client, cluster)
         with suppress(ObjectNotFound):
             await remove_finalizer(self._client, cluster, CLUSTER_FINALIZER)
         log.info("cluster deleted", cluster=str(cluster.key))

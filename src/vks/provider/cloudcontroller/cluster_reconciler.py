@@ -12,9 +12,9 @@ from vks.kube.config import ClientConfig, KubeconfigError
 from vks.kube.errors import ApiError
 from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.objects import Key
-from vks.provider.verdamachine.reconciler import Stores
+from vks.provider.stores import Stores
 from vks.resources.clusterapi import Cluster
-from vks.resources.contract import INFRASTRUCTURE_GROUP, PAUSED_ANNOTATION
+from vks.resources.contract import PAUSED_ANNOTATION
 from vks.resources.core import Node, Secret
 from vks.resources.verdacluster import VerdaCluster
 from vks.runtime.clock import Clock
@@ -61,7 +61,7 @@ class ClusterFollower:
 
     async def reconcile(self, key: Key) -> Result:
         cluster = self._stores.clusters.get(key)
-        verda = self._verda_cluster(cluster)
+        verda = self._stores.infrastructure_of(cluster)
         if cluster is None or verda is None or cluster.deleting:
             self._forget(key)
             return DONE
@@ -134,12 +134,6 @@ class ClusterFollower:
             return after([failure])
         self._routes[key] = (wanted, now)
         return Result(VERIFY)
-
-    def _verda_cluster(self, cluster: Cluster | None) -> VerdaCluster | None:
-        if cluster is None or cluster.spec.infrastructure_ref.api_group != INFRASTRUCTURE_GROUP:
-            return None
-        name = cluster.spec.infrastructure_ref.name
-        return self._stores.verda_clusters.get(Key(cluster.metadata.namespace, name))
 
     def _forget(self, key: Key) -> None:
         self._remotes.remove(key)

@@ -17,13 +17,13 @@ from vks.provider.cloudcontroller.node import (
     node_patch,
 )
 from vks.provider.conditions import NODE_HEALTHY
+from vks.provider.stores import Stores, cluster_name
 from vks.provider.userscript import (
     node_condition,
     read_report,
     report_body,
 )
-from vks.provider.verdamachine.reconciler import Stores
-from vks.resources.contract import CLUSTER_NAME_LABEL, CONTROL_PLANE_LABEL
+from vks.resources.contract import CONTROL_PLANE_LABEL
 from vks.resources.core import Node, Pod
 from vks.resources.verdamachine import USER_SCRIPT, UserScriptStatus, VerdaMachine
 from vks.runtime.clock import Clock
@@ -56,7 +56,6 @@ class NodeReconciler:
         remotes: ClusterSet,
         clock: Clock,
     ) -> None:
-        """`stores.machines` must have the index "provider_id"."""
         self._stores = stores
         self._accounts = accounts
         self._remotes = remotes
@@ -141,9 +140,7 @@ class NodeReconciler:
             return
 
     async def _instance_type(self, machine: VerdaMachine) -> str:
-        owner = self._stores.clusters.get(Key(machine.metadata.namespace, _cluster_name(machine)))
-        reference = owner.spec.infrastructure_ref.name if owner is not None else ""
-        verda = self._stores.verda_clusters.get(Key(machine.metadata.namespace, reference))
+        verda = self._stores.infrastructure_of(self._stores.cluster_of(machine))
         if verda is None:
             return machine.spec.flavor
         account = await self._accounts.of(verda)
@@ -159,7 +156,7 @@ class NodeReconciler:
                 machine
                 for machine in found
                 if machine.metadata.namespace == cluster.namespace
-                and _cluster_name(machine) == cluster.name
+                and cluster_name(machine) == cluster.name
             ),
             None,
         )
@@ -171,7 +168,3 @@ def _control_plane_pods(
     if CONTROL_PLANE_LABEL not in machine.metadata.labels:
         return None
     return [pod for pod in remote.store(Pod).list() if pod.spec.node_name == node.metadata.name]
-
-
-def _cluster_name(machine: VerdaMachine) -> str:
-    return machine.metadata.labels.get(CLUSTER_NAME_LABEL, "")

@@ -7,7 +7,7 @@ an address without a zone in mind, so that slots which are pinned to one are lef
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from vks.kube.apply import Applier
 from vks.kube.client import Client
@@ -18,31 +18,22 @@ from vks.kube.objects import Key
 from vks.provider.conditions import DELETING, PORT_CONDITIONS
 from vks.provider.ipaddressclaim.address import PROTECT_FINALIZER, address_body, asks_us
 from vks.provider.ownership import ADDRESS_CLAIM_FINALIZER, claim, owner_id
+from vks.provider.stores import Stores
 from vks.provider.verdaport.claiming import release, take
 from vks.provider.verdaport.holding import require_unbound
 from vks.provider.verdaport.slots import choose, held_by, why_none
 from vks.resources.clusterapi import Cluster
 from vks.resources.contract import PAUSED, PAUSED_ANNOTATION, READY
 from vks.resources.ipam import IPAddress, IPAddressClaim
-from vks.resources.verdacluster import VerdaCluster
-from vks.resources.verdaport import PORT_POOL_LABEL, VerdaPort, VerdaPortPool
+from vks.resources.verdaport import PORT_POOL_LABEL, VerdaPort
 from vks.runtime.clock import Clock
 from vks.runtime.result import DONE, Result, Waiting
-from vks.runtime.store import Store
 from vks.verda.accounts import Accounts
 from vks.verda.errors import CloudError
 from vks.verda.failures import after, reason_of
 
 FIELD_MANAGER = "vks-ipaddressclaim"
 NO_FREE_SLOT = "NoFreeSlot"
-
-
-class Stores(NamedTuple):
-    claims: Store[IPAddressClaim]
-    pools: Store[VerdaPortPool]
-    ports: Store[VerdaPort]
-    clusters: Store[Cluster]
-    verda_clusters: Store[VerdaCluster]
 
 
 class AddressClaimReconciler:
@@ -63,7 +54,7 @@ class AddressClaimReconciler:
             now=self._clock.now(),
             generation=wish.metadata.generation,
         )
-        pool = self._stores.pools.get(Key(key.namespace, wish.spec.pool_ref.name))
+        pool = self._stores.port_pools.get(Key(key.namespace, wish.spec.pool_ref.name))
         name = wish.spec.cluster_name or (pool.spec.cluster_name if pool is not None else "")
         cluster = self._stores.clusters.get(Key(key.namespace, name))
         if PAUSED_ANNOTATION in wish.metadata.annotations or (cluster and cluster.spec.paused):
@@ -115,10 +106,7 @@ class AddressClaimReconciler:
         mine = held_by(listed.items, owner_id(wish))
         if mine is None:
             return
-        verda = None
-        if cluster is not None:
-            name = cluster.spec.infrastructure_ref.name
-            verda = self._stores.verda_clusters.get(Key(wish.metadata.namespace, name))
+        verda = self._stores.infrastructure_of(cluster)
         if verda is None:
             raise Waiting("WaitingForVerdaCluster", "its VerdaCluster names the credential")
         await require_unbound(mine, await self._accounts.of(verda))

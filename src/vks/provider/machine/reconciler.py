@@ -11,10 +11,9 @@ from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.objects import Key
 from vks.provider.machine.farewell import DRAIN, HOOK, Seen, Step, decide, place_hook
 from vks.provider.machine.health import server_health
-from vks.provider.verdamachine.reconciler import Stores
+from vks.provider.stores import Stores
 from vks.resources.clusterapi import Cluster, Machine
-from vks.resources.contract import CLUSTER_GROUP, CLUSTER_NAME_LABEL, SERVER_HEALTHY
-from vks.resources.verdacluster import VerdaCluster
+from vks.resources.contract import SERVER_HEALTHY
 from vks.resources.verdamachine import VerdaMachine
 from vks.runtime.clock import Clock
 from vks.runtime.result import DONE, Result, Waiting
@@ -39,11 +38,11 @@ class MachineAnnotator:
 
     async def reconcile(self, key: Key) -> Result:
         verda_machine = self._stores.machines.get(key)
-        machine = self._owner(verda_machine) if verda_machine is not None else None
+        machine = self._stores.owner_machine(verda_machine) if verda_machine is not None else None
         if verda_machine is None or machine is None:
             self._draining_since.pop(key, None)
             return DONE
-        cluster = self._cluster(machine)
+        cluster = self._stores.cluster_of(machine)
         if cluster is None or cluster.spec.paused:
             return DONE
         if machine.deleting:
@@ -78,7 +77,7 @@ class MachineAnnotator:
         """One step; the next one follows when it is done."""
         if HOOK not in machine.metadata.annotations:
             return DONE
-        verda = self._verda_cluster(cluster)
+        verda = self._stores.infrastructure_of(cluster)
         if verda is None or cluster.deleting:
             await self._annotate(machine, None)
             return DONE
@@ -124,20 +123,6 @@ class MachineAnnotator:
             await self._client.merge_patch(
                 Machine, meta.name, meta.namespace, patch, field_manager=FIELD_MANAGER
             )
-
-    def _owner(self, machine: VerdaMachine) -> Machine | None:
-        for reference in machine.metadata.owner_references:
-            if reference.kind == "Machine" and reference.api_version.startswith(CLUSTER_GROUP):
-                return self._stores.owners.get(Key(machine.metadata.namespace, reference.name))
-        return None
-
-    def _cluster(self, machine: Machine) -> Cluster | None:
-        name = machine.metadata.labels.get(CLUSTER_NAME_LABEL, "")
-        return self._stores.clusters.get(Key(machine.metadata.namespace, name))
-
-    def _verda_cluster(self, cluster: Cluster) -> VerdaCluster | None:
-        name = cluster.spec.infrastructure_ref.name
-        return self._stores.verda_clusters.get(Key(cluster.metadata.namespace, name))
 
 
 def _is_of(member: Member, machine: VerdaMachine) -> bool:

@@ -17,6 +17,7 @@ from vks.kube.finalizers import remove_finalizer
 from vks.kube.objects import Key
 from vks.provider.conditions import CLUSTER_CONDITIONS, DELETING
 from vks.provider.ownership import CLUSTER_FINALIZER, claim, owner_grace
+from vks.provider.stores import Stores, cluster_name
 from vks.provider.verdacluster.delete import delete_all
 from vks.provider.verdacluster.identity import keep_identity, let_go_of_identity
 from vks.provider.verdacluster.loadbalancer import API_PORT, ensure_load_balancer
@@ -25,19 +26,15 @@ from vks.provider.verdacluster.servergroups import ensure_server_groups
 from vks.provider.verdacluster.status import Outcome, decide_status, endpoint_of, status_body
 from vks.resources.clusterapi import Cluster
 from vks.resources.contract import (
-    CLUSTER_GROUP,
-    CLUSTER_NAME_LABEL,
     MANAGED_BY_ANNOTATION,
     PAUSED,
     PAUSED_ANNOTATION,
     READY,
 )
 from vks.resources.verdacluster import VerdaCluster, VerdaClusterStatus
-from vks.resources.verdamachine import VerdaMachine
 from vks.resources.verdaport import VerdaPortPool
 from vks.runtime.clock import Clock
 from vks.runtime.result import DONE, Result, Waiting
-from vks.runtime.store import Store
 from vks.verda.accounts import Accounts
 from vks.verda.clusternetwork import Wanted, ensure_network
 from vks.verda.errors import CloudError
@@ -55,29 +52,22 @@ class ClusterReconciler:
     def __init__(
         self,
         client: Client,
-        clusters: Store[VerdaCluster],
-        owners: Store[Cluster],
-        machines: Store[VerdaMachine],
-        port_pools: Store[VerdaPortPool],
+        stores: Stores,
         accounts: Accounts,
         clock: Clock,
     ) -> None:
-        """`machines` must have the index "cluster" (by the cluster-name label)."""
         self._client = client
-        self._clusters = clusters
-        self._owners = owners
-        self._machines = machines
-        self._port_pools = port_pools
+        self._stores = stores
         self._accounts = accounts
         self._clock = clock
         self._applier = Applier(client, FIELD_MANAGER)
         self._verified: dict[str, tuple[int, float]] = {}
 
     async def reconcile(self, key: Key) -> Result:
-        cluster = self._clusters.get(key)
+        cluster = self._stores.verda_clusters.get(key)
         if cluster is None or MANAGED_BY_ANNOTATION in cluster.metadata.annotations:
             return DONE
-        owner = self._owner(cluster)
+        owner = self._stores.owner_cluster(cluster)
         conditions = ConditionSet(
             cluster.status.conditions,
             CLUSTER_CONDITIONS,
@@ -147,22 +137,17 @@ class ClusterReconciler:
         return DONE
 
     def _require_no_machines(self, cluster: VerdaCluster) -> None:
-        name = cluster.metadata.labels.get(CLUSTER_NAME_LABEL, "")
-        namespace = cluster.metadata.namespace
-        left = [
-            machine.metadata.name
-            for machine in self._machines.by_index("cluster", name)
-            if machine.metadata.namespace == namespace
-        ]
+        machines = self._stores.machines_of(cluster.metadata.namespace, cluster_name(cluster))
+        left = [machine.metadata.name for machine in machines]
         if left:
             raise Waiting("WaitingForMachines", f"machines left: {', '.join(sorted(left))}")
 
     async def _delete_port_pools(self, cluster: VerdaCluster, owner: Cluster) -> None:
         """Reserved ports would hold the network, and need the cluster's credential to go."""
-        name = owner.metadata.name or cluster.metadata.labels.get(CLUSTER_NAME_LABEL, "")
+        name = owner.metadata.name or cluster_name(cluster)
         left = [
             pool
-            for pool in self._port_pools.list(cluster.metadata.namespace)
+            for pool in self._stores.port_pools.list(cluster.metadata.namespace)
             if pool.spec.cluster_name == name
         ]
         for pool in left:
@@ -181,12 +166,6 @@ class ClusterReconciler:
         generation, at = known
         left = at + VERIFY - self._clock.monotonic()
         return left if generation == cluster.metadata.generation and left > 0 else None
-
-    def _owner(self, cluster: VerdaCluster) -> Cluster | None:
-        for reference in cluster.metadata.owner_references:
-            if reference.kind == "Cluster" and reference.api_version.startswith(CLUSTER_GROUP):
-                return self._owners.get(Key(cluster.metadata.namespace, reference.name))
-        return None
 
     async def _publish_endpoint(self, cluster: VerdaCluster, status: VerdaClusterStatus) -> None:
         endpoint = endpoint_of(cluster, status, API_PORT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import NamedTuple
 
 import structlog
 
@@ -15,6 +14,7 @@ from vks.kube.finalizers import remove_finalizer
 from vks.kube.objects import Key
 from vks.provider.conditions import DELETING, MACHINE_CONDITIONS, SERVER_READY
 from vks.provider.ownership import MACHINE_FINALIZER, claim, owner_grace, owner_id
+from vks.provider.stores import Stores, cluster_name
 from vks.provider.verdamachine.act import Blocked, act
 from vks.provider.verdamachine.adoption import keeps_server, leaves_nothing, objection
 from vks.provider.verdamachine.decide import NODE_STARTUP_TIMEOUT, decide
@@ -23,20 +23,13 @@ from vks.provider.verdamachine.observation import Done, Observation, Wait
 from vks.provider.verdamachine.status import new_status, set_conditions, spec_body, status_body
 from vks.provider.verdaport.slots import held_by
 from vks.resources.clusterapi import Cluster, Machine
-from vks.resources.contract import (
-    CLUSTER_GROUP,
-    CLUSTER_NAME_LABEL,
-    PAUSED,
-    PAUSED_ANNOTATION,
-    READY,
-)
+from vks.resources.contract import PAUSED, PAUSED_ANNOTATION, READY
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine, VerdaMachineStatus
 from vks.resources.verdaport import VerdaPort
 from vks.runtime.clock import Clock
 from vks.runtime.events import Recorder
 from vks.runtime.result import DONE, Result, Waiting
-from vks.runtime.store import Store
 from vks.verda.accounts import Accounts
 from vks.verda.errors import CloudError
 from vks.verda.failures import after, reason_of
@@ -48,14 +41,6 @@ MAX_STEPS = 12
 BLOCKED_POLL = 10.0
 
 log = structlog.get_logger(__name__)
-
-
-class Stores(NamedTuple):
-    machines: Store[VerdaMachine]
-    owners: Store[Machine]
-    clusters: Store[Cluster]
-    verda_clusters: Store[VerdaCluster]
-    ports: Store[VerdaPort]
 
 
 class MachineReconciler:
@@ -79,7 +64,8 @@ class MachineReconciler:
             now=self._clock.now(),
             generation=machine.metadata.generation,
         )
-        owner, cluster = self._owner(machine), self._cluster(machine)
+        owner = self._stores.owner_machine(machine)
+        cluster = self._stores.cluster_of(machine)
         if (owner is None or cluster is None) and not machine.deleting:
             if (left := owner_grace(machine, self._clock)) > 0:
                 return Result(left)
@@ -90,7 +76,7 @@ class MachineReconciler:
             conditions.set(PAUSED, True, "Paused")
             return await self._publish(machine, machine.status, conditions, DONE)
         conditions.set(PAUSED, False, "NotPaused")
-        verda_cluster = self._verda_cluster(machine, cluster)
+        verda_cluster = self._stores.infrastructure_of(cluster)
         if machine.deleting:
             drain = cluster is not None and not cluster.deleting
             refusal = objection(machine, owner, cluster, self._peers(machine))
@@ -194,7 +180,7 @@ class MachineReconciler:
         holder = self._stores.machines.get(Key(slot.metadata.namespace, claim_.name))
         if holder is None or owner_id(holder) != claim_.owner:
             return False
-        machine = self._owner(holder)
+        machine = self._stores.owner_machine(holder)
         return holder.deleting or (machine is not None and machine.deleting)
 
     async def _clean_up(
@@ -211,26 +197,8 @@ class MachineReconciler:
         if machine.status.server_id:
             account.poller.forget(machine.status.server_id)
 
-    def _owner(self, machine: VerdaMachine) -> Machine | None:
-        for reference in machine.metadata.owner_references:
-            if reference.kind == "Machine" and reference.api_version.startswith(CLUSTER_GROUP):
-                return self._stores.owners.get(Key(machine.metadata.namespace, reference.name))
-        return None
-
     def _peers(self, machine: VerdaMachine) -> list[VerdaMachine]:
-        name = machine.metadata.labels.get(CLUSTER_NAME_LABEL, "")
-        found = self._stores.machines.by_index("cluster", name)
-        return [peer for peer in found if peer.metadata.namespace == machine.metadata.namespace]
-
-    def _cluster(self, machine: VerdaMachine) -> Cluster | None:
-        name = machine.metadata.labels.get(CLUSTER_NAME_LABEL, "")
-        return self._stores.clusters.get(Key(machine.metadata.namespace, name))
-
-    def _verda_cluster(self, machine: VerdaMachine, cluster: Cluster | None) -> VerdaCluster | None:
-        if cluster is None:
-            return None
-        name = cluster.spec.infrastructure_ref.name
-        return self._stores.verda_clusters.get(Key(machine.metadata.namespace, name))
+        return self._stores.machines_of(machine.metadata.namespace, cluster_name(machine))
 
     def _tell(self, machine: VerdaMachine, end: Wait | Done) -> None:
         """An event when the machine's trouble is a new one."""

@@ -7,12 +7,10 @@ from typing import Any
 from vks.kube.apply import Applier
 from vks.kube.client import Client
 from vks.kube.objects import Key
-from vks.provider.verdamachine.reconciler import Stores
-from vks.resources.contract import CLUSTER_GROUP, CLUSTER_NAME_LABEL
+from vks.provider.stores import Stores
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachineTemplate
 from vks.runtime.result import DONE, Result, Waiting
-from vks.runtime.store import Store
 from vks.verda.accounts import Account, Accounts
 from vks.verda.compute import Flavor
 from vks.verda.errors import CloudError
@@ -26,20 +24,13 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class TemplateReconciler:
-    def __init__(
-        self,
-        client: Client,
-        templates: Store[VerdaMachineTemplate],
-        stores: Stores,
-        accounts: Accounts,
-    ) -> None:
-        self._templates = templates
+    def __init__(self, client: Client, stores: Stores, accounts: Accounts) -> None:
         self._stores = stores
         self._accounts = accounts
         self._applier = Applier(client, FIELD_MANAGER)
 
     async def reconcile(self, key: Key) -> Result:
-        template = self._templates.get(key)
+        template = self._stores.templates.get(key)
         if template is None or template.deleting or template.status.capacity:
             return DONE
         cluster = self._cluster(template)
@@ -78,19 +69,8 @@ class TemplateReconciler:
 
     def _cluster(self, template: VerdaMachineTemplate) -> VerdaCluster | None:
         """Through the owner that core sets, or the label that a template may carry."""
-        meta = template.metadata
-        names = [
-            owner.name
-            for owner in meta.owner_references
-            if owner.kind == "Cluster" and owner.api_version.startswith(CLUSTER_GROUP)
-        ]
-        names += [meta.labels[CLUSTER_NAME_LABEL]] if CLUSTER_NAME_LABEL in meta.labels else []
-        for name in names:
-            cluster = self._stores.clusters.get(Key(meta.namespace, name))
-            if cluster is not None:
-                reference = cluster.spec.infrastructure_ref.name
-                return self._stores.verda_clusters.get(Key(meta.namespace, reference))
-        return None
+        cluster = self._stores.owner_cluster(template) or self._stores.cluster_of(template)
+        return self._stores.infrastructure_of(cluster)
 
 
 def capacity(flavor: Flavor) -> dict[str, str]:

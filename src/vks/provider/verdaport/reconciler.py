@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -17,19 +16,17 @@ from vks.kube.objects import Key, KubeObject
 from vks.kube.times import rfc3339
 from vks.provider.conditions import DELETING, PORT_CONDITIONS
 from vks.provider.ownership import PORT_FINALIZER, claim, owner_id
+from vks.provider.stores import Stores
 from vks.provider.verdaport.holding import require_let_go
 from vks.provider.verdaport.release import delete_port, release_orphan
 from vks.provider.verdaport.reserve import Scope, reserve
 from vks.provider.verdaport.slots import state_of
 from vks.resources.clusterapi import Cluster
 from vks.resources.contract import PAUSED, PAUSED_ANNOTATION, READY
-from vks.resources.ipam import IPAddressClaim
 from vks.resources.verdacluster import VerdaCluster
-from vks.resources.verdamachine import VerdaMachine
 from vks.resources.verdaport import VerdaPort, VerdaPortStatus
 from vks.runtime.clock import Clock
 from vks.runtime.result import DONE, Result, Waiting
-from vks.runtime.store import Store
 from vks.verda.accounts import Accounts
 from vks.verda.errors import CloudError
 from vks.verda.failures import after, reason_of
@@ -39,14 +36,6 @@ FIELD_MANAGER = "vks-verdaport"
 VERIFY = 300.0
 
 log = structlog.get_logger(__name__)
-
-
-class Stores(NamedTuple):
-    ports: Store[VerdaPort]
-    machines: Store[VerdaMachine]
-    claims: Store[IPAddressClaim]
-    clusters: Store[Cluster]
-    verda_clusters: Store[VerdaCluster]
 
 
 class PortReconciler:
@@ -72,7 +61,7 @@ class PortReconciler:
             conditions.set(PAUSED, True, "Paused")
             return await self._publish(port, port.status, conditions, DONE)
         conditions.set(PAUSED, False, "NotPaused")
-        verda = self._verda_cluster(cluster)
+        verda = self._stores.infrastructure_of(cluster)
         if port.deleting:
             return await self._delete(port, verda, conditions)
         if cluster is None or verda is None or not verda.status.network.subnet_id:
@@ -125,12 +114,6 @@ class PortReconciler:
             await remove_finalizer(self._client, port, PORT_FINALIZER)
         log.info("port deleted", port=str(port.key), address=port.status.address)
         return DONE
-
-    def _verda_cluster(self, cluster: Cluster | None) -> VerdaCluster | None:
-        if cluster is None:
-            return None
-        name = cluster.spec.infrastructure_ref.name
-        return self._stores.verda_clusters.get(Key(cluster.metadata.namespace, name))
 
     def _holder(self, port: VerdaPort) -> KubeObject | None:
         claim_ = port.spec.claim

@@ -12,36 +12,25 @@ from vks.kube.finalizers import add_finalizer, remove_finalizer
 from vks.kube.objects import Key
 from vks.provider.conditions import PORT_CONDITIONS
 from vks.provider.ownership import PORT_POOL_FINALIZER
+from vks.provider.stores import Stores
 from vks.provider.verdaportpool.plan import counts, plan, set_ready
-from vks.resources.clusterapi import Cluster
 from vks.resources.contract import PAUSED, PAUSED_ANNOTATION
 from vks.resources.verdaport import PORT_POOL_LABEL, VerdaPort, VerdaPortPool
 from vks.runtime.clock import Clock
 from vks.runtime.result import DONE, Result
-from vks.runtime.store import Store
 
 FIELD_MANAGER = "vks-verdaportpool"
 
 
 class PortPoolReconciler:
-    def __init__(
-        self,
-        client: Client,
-        pools: Store[VerdaPortPool],
-        ports: Store[VerdaPort],
-        clusters: Store[Cluster],
-        clock: Clock,
-    ) -> None:
-        """`ports` must have the index "pool"."""
+    def __init__(self, client: Client, stores: Stores, clock: Clock) -> None:
         self._client = client
-        self._pools = pools
-        self._ports = ports
-        self._clusters = clusters
+        self._stores = stores
         self._clock = clock
         self._applier = Applier(client, FIELD_MANAGER)
 
     async def reconcile(self, key: Key) -> Result:
-        pool = self._pools.get(key)
+        pool = self._stores.port_pools.get(key)
         if pool is None:
             return DONE
         conditions = ConditionSet(
@@ -50,8 +39,9 @@ class PortPoolReconciler:
             now=self._clock.now(),
             generation=pool.metadata.generation,
         )
-        ports = sorted(self._ports.by_index("pool", str(key)), key=lambda port: port.metadata.name)
-        cluster = self._clusters.get(Key(key.namespace, pool.spec.cluster_name))
+        found = self._stores.ports.by_index("pool", str(key))
+        ports = sorted(found, key=lambda port: port.metadata.name)
+        cluster = self._stores.clusters.get(Key(key.namespace, pool.spec.cluster_name))
         if PAUSED_ANNOTATION in pool.metadata.annotations or (cluster and cluster.spec.paused):
             conditions.set(PAUSED, True, "Paused")
             return await self._publish(pool, ports, conditions)

@@ -101,6 +101,14 @@ def observed(legacy: LegacyCluster, nodes: list[LegacyNode]) -> Observed:
     )
 
 
+def test_a_node_with_another_key_than_its_pools_is_not_up_to_date() -> None:
+    keyed = msgspec.structs.replace(pool(), ssh_public_key="ssh-rsa AA==")
+    worker = node("w", "worker")
+    for wanted, current in ((pool(), 1), (keyed, 0)):
+        (deployment, *_) = view.deployments_of(legacy_cluster(wanted), [worker])
+        assert deployment.status.up_to_date_replicas == current
+
+
 def running(**status: object) -> LegacyCluster:
     plane = LegacyControlPlaneStatus(replicas=3, ready_replicas=3, up_to_date_replicas=3)
     network = (Condition(type="NetworkReady", status="True", reason="Provisioned"),)

@@ -112,8 +112,7 @@ def _deployment(
     here = [node for node in workers if (node.spec.pool, node.spec.zone) == (pool, zone)]
     wanted = sum(z.replicas for z in spec.zones if z.name == zone) if spec is not None else 0
     ready = [node for node in here if _ready(node)]
-    shape = (spec.flavor, spec.image) if spec is not None else None
-    current = [node for node in here if (node.spec.flavor, node.spec.image) == shape]
+    current = [node for node in here if spec is not None and _is_current(node, spec)]
     name = cluster.metadata.name
     return MachineDeployment(
         metadata=ObjectMeta(
@@ -136,6 +135,15 @@ def _deployment(
             available_replicas=len(ready),
             up_to_date_replicas=len(current),
         ),
+    )
+
+
+def _is_current(node: LegacyNode, pool: LegacyPoolSpec) -> bool:
+    own = node.spec
+    return (own.flavor, own.image, own.ssh_public_key) == (
+        pool.flavor,
+        pool.image,
+        pool.ssh_public_key,
     )
 
 

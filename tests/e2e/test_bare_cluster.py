@@ -1,7 +1,8 @@
-"""A cluster whose user brings the key to its nodes."""
+"""A cluster whose user brings the key to its nodes and its pod network."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,12 @@ from pathlib import Path
 import pytest
 from tests.support.clouds import Json
 from tests.support.clusters import small_cluster
-from tests.support.localregion import PROJECT, LocalRegion
+from tests.support.localregion import PROJECT, ROOT, LocalRegion, until
+from tests.support.workload import Workload, is_ready
 
+_NETWORK = ROOT / "examples" / "host-routes.yaml"
+_IMAGES = "registry.vks.verda/vks"
+_NO_NETWORK = "the nodes wait for a pod network of yours"
 #: What people type into the comments of their keys.
 COMMENT = "me@{{ home }}: 'x' # {% if"
 
@@ -38,12 +43,70 @@ def mine(region: LocalRegion, keys: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def nodes(region: LocalRegion, mine: Path) -> Iterator[list[Json]]:
-    """The control plane and the worker of the cluster `bare`."""
-    request = small_cluster(region, "bare", workers=1) | {"keyName": "mine"}
-    region.finished(region.ask("POST", "clusters", request), within=180.0)
-    yield region.read("pool", "nodes", "bare")["items"]
+def made(region: LocalRegion, mine: Path) -> Iterator[Json]:
+    """The operation that made the cluster `bare`, at its end."""
+    own = {"keyName": "mine", "network": {"cni": "none"}}
+    request = small_cluster(region, "bare", workers=1) | own
+    yield region.finished(region.ask("POST", "clusters", request), within=180.0)
     region.finished(region.ask("DELETE", "clusters/bare"), within=120.0)
+
+
+@pytest.fixture(scope="module")
+def nodes(region: LocalRegion, made: Json) -> list[Json]:
+    """Its control plane and its worker."""
+    found: list[Json] = region.read("pool", "nodes", "bare")["items"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def bare(region: LocalRegion, made: Json, tmp_path_factory: pytest.TempPathFactory) -> Workload:
+    return Workload(region, "bare", tmp_path_factory.mktemp("bare"))
+
+
+def routes(region: LocalRegion) -> list[Json]:
+    """Those of the cluster's router."""
+    (cluster,) = region.objects("verdaclusters", "bare")
+    router = region.admin.network.get_router(cluster["status"]["network"]["routerID"])
+    found: list[Json] = router.routes
+    return found
+
+
+def test_the_operation_ends_with_nodes_that_wait_for_their_users_network(
+    region: LocalRegion, made: Json, bare: Workload
+) -> None:
+    steps = {step["name"]: step["message"] for step in made["steps"]}
+    assert steps["ControlPlane"] == steps["Workers"] == f"0/1 ready; {_NO_NETWORK}"
+    shown = region.read("cluster", "get", "bare")["status"]
+    assert shown["phase"] == "Running"
+    ready = next(c for c in shown["conditions"] if c["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "WaitingForPodNetwork")
+    nodes = bare.nodes()
+    assert [is_ready(node) for node in nodes] == [False, False]
+    for node in nodes:
+        said = next(c["message"] for c in node["status"]["conditions"] if c["type"] == "Ready")
+        assert "NetworkPluginNotReady" in said
+        keys = {taint["key"] for taint in node["spec"]["taints"]}
+        assert "node.cloudprovider.kubernetes.io/uninitialized" not in keys
+
+
+def test_no_pod_network_of_vkss_is_there(region: LocalRegion, made: Json, bare: Workload) -> None:
+    sets = [o["metadata"]["name"] for o in bare.objects("daemonsets", "--all-namespaces")]
+    assert sets == ["kube-proxy"]
+    assert routes(region) == []
+
+
+def test_nodes_without_a_network_are_not_taken_for_broken_ones(
+    region: LocalRegion, made: Json
+) -> None:
+    """A health check counts a machine as healthy only if it is not about to be replaced."""
+    until(
+        lambda: [
+            (check["status"].get("expectedMachines"), check["status"].get("currentHealthy"))
+            for check in region.objects("machinehealthchecks", "bare")
+        ],
+        lambda seen: seen == [(1, 1), (1, 1)],
+        within=10.0,
+    )
 
 
 def ssh(region: LocalRegion, key: Path, node: Json, *command: str) -> str:
@@ -105,6 +168,38 @@ def test_a_key_pair_of_another_user_is_unknown(
     assert (answer.status_code, problem["code"]) == (404, "reference_not_found")
     assert [error["field"] for error in problem["errors"]] == ["keyName"]
     assert len(region.read("pool", "list", "bare")["items"]) == 1
+
+
+def test_a_network_of_the_users_own_connects_the_pods_of_all_nodes(
+    region: LocalRegion, bare: Workload, nodes: list[Json]
+) -> None:
+    bare.kubectl("apply", f"--filename={_NETWORK}")
+    bare.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
+    until(
+        lambda: region.read("cluster", "get", "bare")["status"],
+        lambda status: all(c["status"] == "True" for c in status["conditions"]),
+        within=30.0,
+    )
+    places = {node["role"]: node["name"] for node in nodes}
+    run(bare, "hello", places["worker"])
+    run(bare, "toolbox", places["control-plane"], "sleep", "600")
+    bare.kubectl("wait", "--for=condition=Ready", "pod/hello", "pod/toolbox", "--timeout=60s")
+    address = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in bare.objects("pods")}
+    url = f"http://{address['hello']}:8080"
+    answer = bare.kubectl("exec", "toolbox", "--", "curl", "-sSf", "--max-time", "5", url)
+    assert answer.startswith(f"Hello {address['toolbox']}, ")
+    assert routes(region) == []
+    bare.kubectl("delete", "pod/hello", "pod/toolbox", "--now")
+
+
+def run(bare: Workload, name: str, node: str, *command: str) -> None:
+    """A pod of the image of that name, on that node whatever its taints."""
+    placed = {"spec": {"nodeName": node, "tolerations": [{"operator": "Exists"}]}}
+    bare.kubectl(
+        *("run", name, f"--image={_IMAGES}/{name}:v1", f"--overrides={json.dumps(placed)}"),
+        *(f"--env={variable}=-" for variable in ("POD", "NODE", "ZONE")),
+        *(("--", *command) if command else ()),
+    )
 
 
 def test_another_key_replaces_the_nodes_of_its_pool_after_a_plan(

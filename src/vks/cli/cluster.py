@@ -71,7 +71,12 @@ for command in (upgrades, upgrade):
     "Also the options of `vks pool create`: image=, key=, min=, max=, pre=FILE, post=FILE, …",
 )
 @click.option("--network", help="Id of a network; default a network of the cluster's own.")
-@click.option("--cni", type=click.Choice(["default", "none"]), default="default")
+@click.option(
+    "--cni",
+    type=click.Choice(["default", "none"]),
+    default="default",
+    help="The pod network; none: bring your own.",
+)
 @click.option("--key-name", help="A key pair of yours: lets you in to the nodes by SSH.")
 @click.option("--deletion-protection", is_flag=True, help="Refuse to delete it.")
 @click.option("--provisioner", type=click.Choice(["capi", "legacy"]), help="For operators only.")

@@ -16,8 +16,6 @@ PORT_READY = "PortReady"
 BOOTSTRAP_DATA_READY = "BootstrapDataReady"
 SERVER_READY = "ServerReady"
 NODE_REGISTERED = "NodeRegistered"
-#: Written by the cloud controller, under its own field manager.
-NODE_HEALTHY = "NodeHealthy"
 
 CLUSTER_CONDITIONS = (
     READY,

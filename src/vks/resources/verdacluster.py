@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from vks.kube.objects import Condition, KubeObject, KubeStruct, ObjectMeta, Resource
 from vks.resources.contract import INFRASTRUCTURE_GROUP
@@ -39,11 +39,15 @@ class NetworkSpec(KubeStruct, frozen=True, kw_only=True):
 
 
 class VerdaClusterSpec(KubeStruct, frozen=True, kw_only=True):
+    """`pod_routes`: whether the provider keeps a route per podCIDR in the network's router, or the
+    pod network is made by others."""
+
     region: CloudName
     identity_ref: LocalReference
     failure_domains: dict[str, FailureDomainSpec] = {}
     network: NetworkSpec = NetworkSpec()
     control_plane_endpoint: Endpoint | None = None
+    pod_routes: Literal["Managed", "Unmanaged"] = "Managed"
 
 
 class NetworkStatus(KubeStruct, frozen=True, kw_only=True):

@@ -6,7 +6,14 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from vks.kube.objects import Condition, KubeObject, KubeStruct, ObjectMeta, Resource
+from vks.kube.objects import (
+    Condition,
+    KubeObject,
+    KubeStruct,
+    ObjectMeta,
+    Resource,
+    find_condition,
+)
 from vks.resources.contract import INFRASTRUCTURE_GROUP
 from vks.resources.fields import (
     CloudName,
@@ -20,6 +27,10 @@ from vks.resources.validation import fixed, immutable, write_once
 #: The annotation of a Node in which it reports on its user script, and the key of the taint on a
 #: node whose script has yet to succeed.
 USER_SCRIPT = "vks.verda/user-script"
+#: How the Node is; written by the cloud controller.
+NODE_HEALTHY = "NodeHealthy"
+#: The reason of NodeHealthy while the Node lacks nothing but a pod network.
+NO_POD_NETWORK = "NoPodNetwork"
 #: Seconds from "server requested" until its Node must have appeared.
 DEFAULT_NODE_STARTUP_TIMEOUT = 600
 
@@ -108,6 +119,10 @@ class VerdaMachine(KubeObject, frozen=True, kw_only=True):
     )
     spec: VerdaMachineSpec
     status: VerdaMachineStatus = VerdaMachineStatus()
+
+    @property
+    def node_health(self) -> Condition | None:
+        return find_condition(self.status.conditions, NODE_HEALTHY)
 
 
 class VerdaMachineTemplateResource(KubeStruct, frozen=True, kw_only=True):

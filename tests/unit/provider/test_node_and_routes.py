@@ -63,6 +63,17 @@ def test_that_a_control_plane_is_up_shows_before_its_node_is_ready() -> None:
     assert seen == (False, "NodeNotReady", "the control plane is up; no network yet")
 
 
+def test_a_node_that_lacks_nothing_but_a_pod_network_is_told_apart() -> None:
+    said = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady"
+    waits = with_condition(CoreCondition(type="Ready", status="False", message=said))
+    more = f"[{said}, CSINode is not yet initialized]"
+    assert health_of(waits, None) == (False, "NoPodNetwork", said)
+    assert health_of(waits, UP).reason == "NoPodNetwork"
+    assert health_of(waits, UP[:2]).reason == "NodeNotReady", "its control plane is not up either"
+    other = with_condition(CoreCondition(type="Ready", status="False", message=more))
+    assert health_of(other, None).reason == "NodeNotReady"
+
+
 def test_only_our_provider_ids_have_a_place() -> None:
     assert place_of("verda:///tokyo/tokyo-1/id") == ("tokyo", "tokyo-1")
     for foreign in ("aws:///a/b/c", "verda:///tokyo/id", "verda:////tokyo-1/id", ""):

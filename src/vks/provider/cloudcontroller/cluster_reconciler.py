@@ -74,7 +74,7 @@ class ClusterFollower:
                 return waiting
             return DONE  # the set tells us when its caches are filled
         self._probing_since.pop(key, None)
-        if _paused(cluster, verda):
+        if _paused(cluster, verda) or verda.spec.pod_routes == "Unmanaged":
             return DONE
         return await self._sync_routes(key, cluster, verda, remote)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from vks.kube.selectors import Selection
 from vks.resources.core import Node, Pod
 from vks.resources.fields import MachineAddress
+from vks.resources.verdamachine import NO_POD_NETWORK
 
 UNINITIALIZED = "node.cloudprovider.kubernetes.io/uninitialized"
 REGION_LABEL = "topology.kubernetes.io/region"
@@ -20,6 +21,8 @@ _COMPONENT_LABEL = "component"
 _COMPONENTS = frozenset({"kube-apiserver", "kube-controller-manager", "kube-scheduler"})
 
 _SCHEME = "verda:///"
+#: What kubelet says of its node as long as nothing else is wrong with it.
+_NO_NETWORK = "container runtime network not ready"
 
 
 class Health(NamedTuple):
@@ -87,9 +90,10 @@ def health_of(node: Node, control_plane: Iterable[Pod] | None) -> Health:
     if not node.ready or any(taint.key == UNINITIALIZED for taint in node.spec.taints):
         ready = next((c for c in node.status.conditions if c.type == "Ready"), None)
         message = ready.message if ready is not None else "no Ready condition yet"
+        reason = NO_POD_NETWORK if up and message.startswith(_NO_NETWORK) else "NodeNotReady"
         if control_plane is not None:
             message = f"the control plane is {'up' if up else 'starting'}; {message}"
-        return Health(False, "NodeNotReady", message)
+        return Health(False, reason, message)
     if not up:
         return Health(False, "ControlPlaneNotReady", "the control plane is starting")
     return Health(True, "NodeReady")

@@ -16,7 +16,6 @@ from vks.provider.cloudcontroller.node import (
     labels_of,
     node_patch,
 )
-from vks.provider.conditions import NODE_HEALTHY
 from vks.provider.stores import Stores, cluster_name
 from vks.provider.userscript import (
     node_condition,
@@ -25,7 +24,12 @@ from vks.provider.userscript import (
 )
 from vks.resources.contract import CONTROL_PLANE_LABEL
 from vks.resources.core import Node, Pod
-from vks.resources.verdamachine import USER_SCRIPT, UserScriptStatus, VerdaMachine
+from vks.resources.verdamachine import (
+    NODE_HEALTHY,
+    USER_SCRIPT,
+    UserScriptStatus,
+    VerdaMachine,
+)
 from vks.runtime.clock import Clock
 from vks.runtime.clusters import ClusterSet, RemoteCluster
 from vks.runtime.result import DONE, Result, Waiting

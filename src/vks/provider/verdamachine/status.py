@@ -7,11 +7,9 @@ from typing import Any
 import msgspec
 
 from vks.kube.conditions import ConditionSet, conditions_body
-from vks.kube.objects import find_condition
 from vks.provider.conditions import (
     BOOTSTRAP_DATA_READY,
     LOAD_BALANCER_READY,
-    NODE_HEALTHY,
     NODE_REGISTERED,
     PORT_READY,
     SERVER_READY,
@@ -67,7 +65,7 @@ def _node_message(seen: Observation) -> str:
     preflight 20 s later."""
     if seen.owner_machine.status.node_ref is None:
         return "waiting for the Node"
-    healthy = find_condition(seen.machine.status.conditions, NODE_HEALTHY)
+    healthy = seen.machine.node_health
     if healthy is None or healthy.status != "True":
         return f"Node: {healthy.message}" if healthy and healthy.message else ""
     return "Node is healthy"

@@ -192,6 +192,14 @@ def _comes_or_goes(change: Change[Any]) -> bool:
     return change.old is None or change.new is None
 
 
+def _network_changes(change: Change[VerdaMachine]) -> bool:
+    """It comes or goes, or its node gets the network that it waits for."""
+    if change.old is None or change.new is None:
+        return True
+    old, new = change.old.node_health, change.new.node_health
+    return (old and old.reason) != (new and new.reason)
+
+
 def setup(manager: Manager, caches: Caches, region: RegionConfig) -> Controller:
     reconciler = ManagedClusterReconciler(manager, caches, region)
     controller = Controller(
@@ -207,7 +215,7 @@ def setup(manager: Manager, caches: Caches, region: RegionConfig) -> Controller:
             Watch(VerdaCluster, cluster_keys),
             Watch(KubeadmControlPlane, cluster_keys),
             Watch(Machine, cluster_keys, predicate=_comes_or_goes),
-            Watch(VerdaMachine, cluster_keys, predicate=_comes_or_goes),
+            Watch(VerdaMachine, cluster_keys, predicate=_network_changes),
         ],
     )
     manager.add(controller)

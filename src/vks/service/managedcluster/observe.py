@@ -11,7 +11,7 @@ from vks.resources.legacycluster import LegacyCluster
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.resources.verdacluster import VerdaCluster
-from vks.resources.verdamachine import VerdaMachine
+from vks.resources.verdamachine import NO_POD_NETWORK, VerdaMachine
 from vks.service.caches import Caches, of_cluster
 from vks.service.names import control_plane_name
 from vks.service.provisioners.legacy import view
@@ -53,8 +53,31 @@ class Observed:
         )
 
     @property
+    def unconnected(self) -> frozenset[str]:
+        """Machines whose nodes lack nothing but a pod network. None unless it is the user's to
+        bring; nor once a node has it, for then the others are about to get it."""
+        if self.cluster is None or self.cluster.spec.network.cni != "none":
+            return frozenset()
+        healths = {m.metadata.name: m.node_health for m in self.verda_machines}
+        if any(health and health.status == "True" for health in healths.values()):
+            return frozenset()
+        return frozenset(
+            name for name, health in healths.items() if health and health.reason == NO_POD_NETWORK
+        )
+
+    @property
     def control_plane_settled(self) -> bool:
         """Whether the control plane is what was asked for, all of it ready."""
+        return self._control_plane_settled(0)
+
+    @property
+    def control_plane_unconnected(self) -> bool:
+        """The same of a control plane that waits for a pod network."""
+        planes = {m.metadata.name for m in self.machines if m.is_control_plane}
+        lacking = len(planes & self.unconnected)
+        return lacking > 0 and self._control_plane_settled(lacking)
+
+    def _control_plane_settled(self, lacking: int) -> bool:
         plane = self.control_plane
         if plane is None or self.cluster is None:
             return False
@@ -63,7 +86,8 @@ class Observed:
         return (
             status.observed_generation >= plane.metadata.generation
             and plane.spec.replicas == wanted
-            and status.replicas == status.ready_replicas == status.up_to_date_replicas == wanted
+            and status.replicas == status.up_to_date_replicas == wanted
+            and status.ready_replicas + lacking == wanted
             and plane.spec.version == self.cluster.spec.version
         )
 

@@ -10,6 +10,7 @@ from vks.kube.objects import Condition, find_condition
 from vks.resources.contract import READY
 from vks.resources.managedcluster import ManagedCluster
 from vks.service.managedcluster.observe import Observed
+from vks.service.nodepool.status import BRING_A_NETWORK, WAITING_FOR_POD_NETWORK
 
 INFRASTRUCTURE_READY = "InfrastructureReady"
 CONTROL_PLANE_READY = "ControlPlaneReady"
@@ -49,6 +50,7 @@ def status_of(
         put(READY, False, missing[0].reason, missing[0].message)
     else:
         put(READY, True, "ClusterReady")
+    if not cluster.deleting and all(c.reason == WAITING_FOR_POD_NETWORK for c in missing):
         put(PROVISIONED, True, "ClusterReady")
     plane = seen.control_plane
     status: dict[str, Any] = {
@@ -70,7 +72,7 @@ def _phase(cluster: ManagedCluster, seen: Observed, conditions: tuple[Condition,
     if cluster.deleting:
         return "Deleting"
     ready, provisioned = find_condition(conditions, READY), find_condition(conditions, PROVISIONED)
-    if ready is not None and ready.status == "True":
+    if ready is not None and (ready.status == "True" or ready.reason == WAITING_FOR_POD_NETWORK):
         return "Running"
     if provisioned is not None and provisioned.status == "True":
         return "Updating"
@@ -94,6 +96,8 @@ def _control_plane(seen: Observed) -> tuple[bool, str, str]:
     counted = f"{plane.status.ready_replicas}/{plane.spec.replicas} ready"
     if seen.control_plane_settled:
         return True, "ControlPlaneReady", counted
+    if seen.control_plane_unconnected:
+        return False, WAITING_FOR_POD_NETWORK, f"{counted}; {BRING_A_NETWORK}"
     if not seen.control_plane_initialized:
         return False, "WaitingForInitialization", counted
     return False, "ScalingOrRollingOut", counted

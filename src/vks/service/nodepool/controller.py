@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ from vks.runtime.store import Store
 from vks.runtime.watches import Watch
 from vks.service.applying import ManifestApplier
 from vks.service.caches import Caches, cluster_keys, cluster_of, of_cluster
+from vks.service.managedcluster.observe import observe
 from vks.service.names import POOL_LABEL
 from vks.service.nodepool.capacity import shortage
 from vks.service.nodepool.leaving import mark, spread
@@ -219,9 +221,19 @@ class NodePoolReconciler:
                 self._clock.now(),
                 changed,
                 reserving_of(pool, self._caches.port_pools.get(pool.key)),
+                self._unconnected(pool, owner),
             ),
         }
         await self._status.apply(NodePool, body, observed=pool, subresource="status")
+
+    def _unconnected(self, pool: NodePool, owner: Key) -> dict[str, int]:
+        """How many nodes of each zone wait for a pod network of the user's."""
+        cluster = self._caches.managed_clusters.get(owner)
+        if cluster is None or cluster.spec.network.cni != "none":
+            return {}
+        lacking = observe(self._caches, owner).unconnected
+        waiting = [m for m in self._machines(pool) if m.metadata.name in lacking]
+        return Counter(machine.spec.failure_domain for machine in waiting)
 
 
 def _as_applied(deployment: MachineDeployment, generations: Mapping[Key, int]) -> MachineDeployment:

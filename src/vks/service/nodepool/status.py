@@ -16,6 +16,9 @@ from vks.resources.verdaport import VerdaPortPool
 #: False while a zone has no room for a machine, with the zones and the cloud's reason.
 CAPACITY_AVAILABLE = "CapacityAvailable"
 RESERVING = "ReservingAddresses"
+#: All that VKS does is done: the rest is for whoever asked for `cni: none`.
+WAITING_FOR_POD_NETWORK = "WaitingForPodNetwork"
+BRING_A_NETWORK = "the nodes wait for a pod network of yours"
 
 
 def status_of(
@@ -27,10 +30,12 @@ def status_of(
     now: datetime,
     changed: Collection[str] = (),
     reserving: str = "",
+    unconnected: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """The status body. `waits_for` is why nothing happens yet, empty when something does;
     `short` is which zones have no room, empty when all have; `changed` are the zones that are yet
-    to roll, `reserving` is which static address is not reserved yet."""
+    to roll, `reserving` is which static address is not reserved yet; `unconnected` is how many
+    nodes of a zone lack nothing but a pod network of the user's."""
     by_zone: dict[str, MachineDeployment] = {
         deployment.spec.template.spec.failure_domain: deployment for deployment in deployments
     }
@@ -46,14 +51,19 @@ def status_of(
     replicas = sum(zone["replicas"] for zone in zones)
     ready_replicas = sum(zone["readyReplicas"] for zone in zones)
     waiting = waits_for or changed or reserving
+    lacking = unconnected or {}
     settled = not waiting and all(
-        zone in by_zone and _settled(by_zone[zone], count) for zone, count in desired.items()
+        zone in by_zone and _settled(by_zone[zone], count, lacking.get(zone, 0))
+        for zone, count in desired.items()
     )
     counted = f"{ready_replicas}/{sum(desired.values())} ready"
     if pool.deleting:
         phase, condition = "Deleting", (False, "Deleting", f"{replicas} machines left")
     elif waits_for:
         phase, condition = "Pending", (False, "Waiting", waits_for)
+    elif settled and any(lacking.values()):
+        condition = (False, WAITING_FOR_POD_NETWORK, f"{counted}; {BRING_A_NETWORK}")
+        phase = "Running"
     elif settled:
         phase, condition = "Running", (True, "AllNodesReady", counted)
     elif reserving:
@@ -88,10 +98,11 @@ def reserving_of(pool: NodePool, ports: VerdaPortPool | None) -> str:
     return "" if ready.status == "True" else ready.message
 
 
-def _settled(deployment: MachineDeployment, wanted: int) -> bool:
+def _settled(deployment: MachineDeployment, wanted: int, lacking: int) -> bool:
     status = deployment.status
     return (
         status.observed_generation >= deployment.metadata.generation
         and deployment.spec.replicas == wanted
-        and status.replicas == status.ready_replicas == status.up_to_date_replicas == wanted
+        and status.replicas == status.up_to_date_replicas == wanted
+        and status.ready_replicas + lacking == wanted
     )

@@ -17,7 +17,7 @@ from vks.resources.operation import Operation, OperationError, OperationStep
 from vks.resources.verdamachine import VerdaMachine
 from vks.service.managedcluster.observe import Observed
 from vks.service.managedcluster.status import ADD_ONS_READY
-from vks.service.nodepool.status import RESERVING
+from vks.service.nodepool.status import BRING_A_NETWORK, RESERVING, WAITING_FOR_POD_NETWORK
 from vks.service.operation.step import Progress, Step, machines_wait, says
 from vks.service.operation.upgrade import upgrade_error, upgrade_steps
 
@@ -151,6 +151,8 @@ def _control_plane(seen: Observed) -> Step:
     ready = seen.control_plane.status.ready_replicas if seen.control_plane else 0
     if seen.control_plane_settled:
         return Step("ControlPlane", total, total, f"{total}/{total} ready")
+    if seen.control_plane_unconnected:
+        return Step("ControlPlane", total, total, f"{ready}/{total} ready; {BRING_A_NETWORK}")
     waits = machines_wait(seen, [m for m in seen.machines if m.is_control_plane])
     message = "; ".join(text for text in (f"{ready}/{total} ready", waits) if text)
     return Step("ControlPlane", min(ready, total - 1), total, message)
@@ -165,7 +167,9 @@ def _workers(seen: Observed, pools: Iterable[NodePool]) -> Step:
     total = sum(pool.size for pool in chosen)
     ready = sum(min(pool.status.ready_replicas, pool.size) for pool in chosen)
     if not pending and all(_pool_settled(pool) for pool in chosen):
-        return Step("Workers", max(total, 1), max(total, 1), f"{ready}/{total} ready")
+        waits = BRING_A_NETWORK if any(_unconnected(pool) for pool in chosen) else ""
+        message = "; ".join(text for text in (f"{ready}/{total} ready", waits) if text)
+        return Step("Workers", max(total, 1), max(total, 1), message)
     waits = _addresses_wait(chosen) or machines_wait(
         seen, [m for m in seen.machines if not m.is_control_plane]
     )
@@ -187,8 +191,13 @@ def _pool_settled(pool: NodePool) -> bool:
     return (
         pool.status.observed_generation >= pool.metadata.generation
         and ready is not None
-        and ready.status == "True"
+        and (ready.status == "True" or _unconnected(pool))
     )
+
+
+def _unconnected(pool: NodePool) -> bool:
+    ready = find_condition(pool.status.conditions, READY)
+    return ready is not None and ready.reason == WAITING_FOR_POD_NETWORK
 
 
 def _addons(seen: Observed) -> Step:

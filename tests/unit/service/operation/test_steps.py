@@ -17,7 +17,11 @@ from vks.resources.clusterapi import (
     Machine,
 )
 from vks.resources.fields import Initialization, LocalReference
-from vks.resources.managedcluster import INITIAL_POOLS_ANNOTATION, ManagedClusterStatus
+from vks.resources.managedcluster import (
+    INITIAL_POOLS_ANNOTATION,
+    ClusterNetworkSpec,
+    ManagedClusterStatus,
+)
 from vks.resources.nodepool import NodePoolStatus
 from vks.resources.operation import (
     Operation,
@@ -138,6 +142,45 @@ def test_a_machine_that_does_not_come_up_fails_the_operation_with_its_console() 
         "message": "demo-cp-abcde: no node in 600 s",
         "details": "line 1\nline 2",
     }
+
+
+def test_nodes_that_wait_for_their_users_network_do_not_hold_up_the_operation() -> None:
+    seen = finished()
+    waits = Condition(type="NodeHealthy", status="False", reason="NoPodNetwork")
+    label = {"cluster.x-k8s.io/control-plane": ""}
+    machines = [Machine(metadata=ObjectMeta(name=f"cp-{n}", labels=label)) for n in range(3)]
+    servers = [
+        replace(
+            verda_machine(), metadata=m.metadata, status=VerdaMachineStatus(conditions=(waits,))
+        )
+        for m in machines
+    ]
+    plane = control_plane(3)
+    cluster = replace(
+        managed_cluster(network=ClusterNetworkSpec(cni="none")), status=seen.cluster.status
+    )
+    pool = replace(
+        node_pool(),
+        status=NodePoolStatus(
+            observed_generation=1, conditions=ready(status="False", reason="WaitingForPodNetwork")
+        ),
+    )
+    seen = replace_observed(
+        seen,
+        cluster=cluster,
+        control_plane=replace(plane, status=replace(plane.status, ready_replicas=0)),
+        machines=tuple(machines),
+        verda_machines=tuple(servers),
+        pools=(pool,),
+    )
+    progress = progress_of(operation(), seen)
+    assert names_left(progress) == []
+    said = {step.name: step.message for step in progress.steps}
+    assert (
+        said["ControlPlane"]
+        == said["Workers"]
+        == ("0/3 ready; the nodes wait for a pod network of yours")
+    )
 
 
 def test_since_stays_for_as_long_as_a_step_runs() -> None:

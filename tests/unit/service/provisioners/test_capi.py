@@ -242,9 +242,11 @@ def test_control_planes_may_be_placed_in_the_chosen_zones_only() -> None:
     }
 
 
-def test_without_cni_there_is_no_add_on() -> None:
+def test_without_cni_there_is_no_add_on_and_no_route() -> None:
     cluster = managed_cluster(network=ClusterNetworkSpec(cni="none"))
     assert addon_manifests(cluster, ENDPOINT) == []
+    infrastructure = cluster_manifests(cluster, ZONES)[1].body
+    assert infrastructure["spec"]["podRoutes"] == "Unmanaged"
 
 
 def test_the_cni_reaches_the_api_server_before_kube_proxy_runs() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from tests.unit.service.builders import managed_cluster, node_pool
 
+from vks.resources.managedcluster import ClusterNetworkSpec
 from vks.resources.nodepool import (
     AutoscalingSpec,
     NodePool,
@@ -14,7 +15,11 @@ from vks.resources.nodepool import (
     UserScriptSpec,
     ZoneStatus,
 )
-from vks.service.provisioners.capi.health import pool_health, unhealthy_limit
+from vks.service.provisioners.capi.health import (
+    control_plane_health,
+    pool_health,
+    unhealthy_limit,
+)
 from vks.service.provisioners.capi.workers import pool_templates
 
 
@@ -30,6 +35,16 @@ def test_a_machine_reports_its_console_before_it_is_replaced_however_long_pre_ma
     assert check_of(pool)["checks"]["nodeStartupTimeoutSeconds"] > reports > 3600
     only_post = node_pool(user_script=UserScriptSpec(post="x", timeout_seconds=3600))
     assert check_of(only_post)["checks"] == check_of(node_pool())["checks"]
+
+
+def test_a_node_is_not_replaced_for_want_of_a_network_that_its_user_brings() -> None:
+    """Another one would want it as much; a silent one is replaced all the same."""
+    bare = managed_cluster(network=ClusterNetworkSpec(cni="none"))
+    for check in (pool_health(bare, node_pool()), control_plane_health(bare)):
+        conditions = check.body["spec"]["checks"]["unhealthyNodeConditions"]
+        assert [(c["type"], c["status"]) for c in conditions] == [("Ready", "Unknown")]
+    ours = check_of(node_pool())["checks"]["unhealthyNodeConditions"]
+    assert {condition["status"] for condition in ours} == {"Unknown", "False"}
 
 
 def test_the_limit_of_repair_goes_with_the_size_that_the_autoscaler_chose() -> None:

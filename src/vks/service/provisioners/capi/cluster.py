@@ -78,6 +78,8 @@ def _verda_cluster(cluster: ManagedCluster, zones: Iterable[str]) -> Manifest:
     }
     if cluster.spec.network.network_id is not None:
         spec["network"] = {"networkID": cluster.spec.network.network_id}
+    if cluster.spec.network.cni == "none":
+        spec["podRoutes"] = "Unmanaged"
     return Manifest(
         VerdaCluster, {"metadata": metadata(cluster, cluster.metadata.name), "spec": spec}
     )

@@ -31,15 +31,9 @@ CONTROL_PLANE_REMEDIATION = {
     "minHealthyPeriodSeconds": 1800,
 }
 
-_CHECKS: Body = {
-    "unhealthyNodeConditions": [
-        {"type": "Ready", "status": "Unknown", "timeoutSeconds": _NODE_SECONDS},
-        {"type": "Ready", "status": "False", "timeoutSeconds": _NODE_SECONDS},
-    ],
-    "unhealthyMachineConditions": [
-        {"type": SERVER_HEALTHY, "status": "False", "timeoutSeconds": _SERVER_SECONDS}
-    ],
-}
+_SILENT: Body = {"type": "Ready", "status": "Unknown", "timeoutSeconds": _NODE_SECONDS}
+_NOT_READY: Body = {"type": "Ready", "status": "False", "timeoutSeconds": _NODE_SECONDS}
+_SERVER: Body = {"type": SERVER_HEALTHY, "status": "False", "timeoutSeconds": _SERVER_SECONDS}
 
 
 def control_plane_health(cluster: ManagedCluster) -> Manifest:
@@ -68,12 +62,18 @@ def unhealthy_limit(replicas: int) -> int:
 def _check(
     cluster: ManagedCluster, name: str, machines: Mapping[str, str], replicas: int, startup: int
 ) -> Body:
+    # Another server would be no more ready where it is the user's pod network that is missing.
+    own_network = cluster.spec.network.cni != "none"
     spec = {
         "clusterName": cluster.metadata.name,
         "selector": {
             "matchLabels": {"cluster.x-k8s.io/cluster-name": cluster.metadata.name, **machines}
         },
-        "checks": {"nodeStartupTimeoutSeconds": startup, **_CHECKS},
+        "checks": {
+            "nodeStartupTimeoutSeconds": startup,
+            "unhealthyNodeConditions": [_SILENT, _NOT_READY] if own_network else [_SILENT],
+            "unhealthyMachineConditions": [_SERVER],
+        },
         "remediation": {"triggerIf": {"unhealthyLessThanOrEqualTo": unhealthy_limit(replicas)}},
     }
     return {"metadata": metadata(cluster, name), "spec": spec}

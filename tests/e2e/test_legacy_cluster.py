@@ -93,7 +93,7 @@ def server_namespaces() -> list[Path]:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     vks("down", "--name", NAME, "--purge")  # what a killed run left
-    vks("up", "--name", NAME)
+    vks("up", "--name", NAME, "--legacy")
     zones = ",".join(f"{NAME}-{number}" for number in (1, 2, 3))
     pool = f"name=default;count=3;flavor=small;zones={zones}"
     try:

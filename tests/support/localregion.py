@@ -78,8 +78,8 @@ class LocalRegion:
     def read(self, *arguments: str) -> Any:
         return json.loads(self.vks(*arguments, "-o", "json"))
 
-    def up(self) -> None:
-        self.vks("up", "--name", self.name)
+    def up(self, *options: str) -> None:
+        self.vks("up", "--name", self.name, *options)
 
     def purge(self) -> None:
         self.vks("down", "--name", self.name, "--purge")

@@ -121,6 +121,7 @@ def region_config() -> RegionConfig:
         identity_url="http://127.0.0.1:1/identity/v3",
         cloud=CloudAccess(clouds_yaml="unused", cloud="vks"),
         proxy_url="http://127.0.0.1:7081",
+        legacy=True,
     )
 
 

@@ -113,6 +113,11 @@ servers_option = click.option(
 @kubernetes_option
 @assets_option
 @click.option(
+    "--legacy",
+    is_flag=True,
+    help="With the legacy provisioner, and what migrates its clusters. It stays once it is there.",
+)
+@click.option(
     "--start-delay",
     type=click.FloatRange(min=0, max=60),
     default=0.5,
@@ -124,6 +129,7 @@ def up(
     servers: ServerKind | None,
     kubernetes: tuple[str, ...],
     assets: Path | None,
+    legacy: bool,
     start_delay: float,
 ) -> None:
     """Start the local region; quick when it runs already."""
@@ -143,7 +149,9 @@ def up(
             tuple(f"{finding.subject}: {finding.fix}" for finding in missing),
         )
     with _explained():
-        region.up(instance, terminal_progress(), kind, kubernetes, start_delay, assets)
+        region.up(
+            instance, terminal_progress(), kind, kubernetes, start_delay, assets, legacy=legacy
+        )
 
 
 @click.command()

@@ -51,7 +51,8 @@ class RegionConfig(_Strict, frozen=True, kw_only=True):
 
     `bootstrap` is copied into each cluster when it is made, so that editing it changes new
     clusters only and never rolls a machine. `proxy_url` goes into the kubeconfigs handed out,
-    for regions whose addresses users reach through an HTTP CONNECT proxy.
+    for regions whose addresses users reach through an HTTP CONNECT proxy. `legacy` says that the
+    legacy provisioner runs there, for operators to choose.
     """
 
     name: CloudName
@@ -62,6 +63,7 @@ class RegionConfig(_Strict, frozen=True, kw_only=True):
     proxy_url: str | None = None
     bootstrap: BootstrapSpec = BootstrapSpec()
     dns_nameservers: tuple[str, ...] = ()
+    legacy: bool = False
 
 
 class Retention(_Strict, frozen=True, kw_only=True):

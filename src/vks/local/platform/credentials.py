@@ -51,6 +51,13 @@ def recorded_servers(layout: Layout) -> ServerKind | None:
     return known
 
 
+def has_legacy(layout: Layout) -> bool:
+    """Whether the legacy provisioner has run in the region: it may have clusters then."""
+    if not layout.service.exists():
+        return False
+    return bool(yaml.safe_load(layout.service.read_text())["regions"][0].get("legacy"))
+
+
 def offered(layout: Layout, own: str, more: Iterable[str]) -> list[str]:
     """The Kubernetes versions of the region: its own, `more`, and those it offered before:
     clusters may run them."""
@@ -63,6 +70,8 @@ def write_all(
     layout: Layout,
     ports: dict[str, int],
     images: Mapping[str, NodeImage | None],
+    *,
+    legacy: bool = False,
 ) -> None:
     """Writes the cloud's seed, the service's configuration and the `clouds.yaml` files.
 
@@ -83,7 +92,7 @@ def write_all(
     files.write(layout.clouds_yaml, yaml.safe_dump({"clouds": people}, sort_keys=False))
     service = _cloud(identity, region, SERVICE_USER, secret[SERVICE_USER], "admin")
     files.write(layout.service_clouds_yaml, yaml.safe_dump({"clouds": {SERVICE_USER: service}}))
-    config = _service(layout, ports, identity)
+    config = _service(layout, ports, identity, legacy=legacy)
     files.write(layout.service, yaml.safe_dump(config, sort_keys=False))
 
 
@@ -184,7 +193,9 @@ def _image(version: str, image: NodeImage | None) -> dict[str, Any]:
     }
 
 
-def _service(layout: Layout, ports: dict[str, int], identity: str) -> dict[str, Any]:
+def _service(
+    layout: Layout, ports: dict[str, int], identity: str, *, legacy: bool
+) -> dict[str, Any]:
     return {
         **({"limits": {"maxPoolReplicas": 1000}} if layout.servers == "hollow" else {}),
         "operatorRoles": ["admin"],
@@ -203,6 +214,7 @@ def _service(layout: Layout, ports: dict[str, int], identity: str) -> dict[str, 
                     "kubeProxy": {"mode": "nftables", "conntrackMaxPerCore": 0},
                     "startupProbeSeconds": 1,
                 },
+                "legacy": legacy,
             }
         ],
     }

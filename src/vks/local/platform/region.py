@@ -65,15 +65,21 @@ def up(
     kubernetes: Sequence[str] = (),
     start_delay: float = START_DELAY,
     given: Path | None = None,
+    *,
+    legacy: bool = False,
 ) -> None:
     """Brings the region up. Raises RegionError, and what assets and image raise.
 
     It offers its own Kubernetes release, those of `kubernetes`, and what it offered before.
     `start_delay` in seconds is how long each step of a hollow server's start takes. `given` is a
-    directory of assets to use instead of building them.
+    directory of assets to use instead of building them. `legacy` adds the legacy provisioner, for
+    good.
     """
     with exclusively(instance):
         layout = Layout(instance, servers_of(instance, servers))
+        legacy = legacy or credentials.has_legacy(layout)
+        if legacy and layout.servers != "lxc":
+            raise RegionError("the legacy provisioner's agents run on real servers only (lxc)")
         assets = ensure_assets(instance.cache, progress, directory=given)
         if layout.servers == "hollow":
             kubernetes = [*kubernetes_projects()]  # every release: there is nothing to build
@@ -87,14 +93,14 @@ def up(
             asyncio.run(Fabric(instance).create())
         ports = instance.ports()
         management.prepare(layout, f"https://127.0.0.1:{ports['management']}")
-        credentials.write_all(layout, ports, images)
+        credentials.write_all(layout, ports, images, legacy=legacy)
         env = environment(layout)
         behind = None
         if layout.servers == "hollow":
             program = ensure_hollow(instance.cache, progress)
             instance.run.mkdir(parents=True, exist_ok=True)
             behind = services.hollow(layout, program, start_delay, env)
-        wanted = plan(layout, assets, ports, env, behind)
+        wanted = plan(layout, assets, ports, env, behind, legacy=legacy)
         files.write(layout.plan, msgspec.json.format(msgspec.json.encode(wanted)))
         _start(instance, wanted, progress)
 
@@ -136,12 +142,14 @@ def plan(
     ports: dict[str, int],
     env: dict[str, str],
     behind: Process | None,
+    *,
+    legacy: bool,
 ) -> Plan:
     """Everything that runs in the region; `behind` is what hollow servers are made of."""
     return Plan(
         processes=(
             *management.processes(layout, assets, ports["management"], env),
-            *services.processes(layout, ports, env, behind),
+            *services.processes(layout, ports, env, behind, legacy=legacy),
         )
     )
 

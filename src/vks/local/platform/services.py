@@ -19,11 +19,17 @@ PUBLISHED = ("api", "cloud", "management")
 
 
 def processes(
-    layout: Layout, ports: dict[str, int], env: dict[str, str], behind: Process | None = None
+    layout: Layout,
+    ports: dict[str, int],
+    env: dict[str, str],
+    behind: Process | None = None,
+    *,
+    legacy: bool = False,
 ) -> Iterable[Process]:
     """Restarted when their code or their configuration changed.
 
-    `behind` is what stands behind the cloud in a region without a fabric.
+    `behind` is what stands behind the cloud in a region without a fabric; `legacy`, whether there
+    is the legacy provisioner, and what migrates its clusters.
     """
     inner = layout.inner_ports()
     provider_port, controllers_port = inner["provider"], inner["controllers"]
@@ -52,7 +58,7 @@ def processes(
         probe=HttpProbe(port=provider_port, path="/healthz"),
         depends_on=(MANIFESTS,),
     )
-    if layout.has_fabric:  # its agents run on real servers only
+    if legacy:
         yield program(
             name="legacy",
             argv=_legacy(layout, inner["legacy"]),

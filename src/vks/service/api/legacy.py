@@ -1,10 +1,11 @@
-"""What is not offered for clusters of the legacy provisioner."""
+"""Who may choose the legacy provisioner, and what is not offered for its clusters."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from vks.service.api.problems import FieldProblem, invalid
+from vks.service.config import RegionConfig
 
 
 class _Pool(Protocol):
@@ -14,6 +15,15 @@ class _Pool(Protocol):
     def autoscaling(self) -> object | None: ...
     @property
     def static_ip(self) -> object | None: ...
+
+
+def check_choice(provisioner: str | None, region: RegionConfig, *, operator: bool) -> None:
+    """Raises Problem when the provisioner is not the caller's to choose, or not the region's."""
+    if provisioner is not None and not operator:
+        raise invalid([FieldProblem(field="provisioner", message="is for operators only")])
+    if provisioner == "legacy" and not region.legacy:
+        message = f"does not run in region {region.name}"
+        raise invalid([FieldProblem(field="provisioner", message=message)])
 
 
 def refuse_unoffered(provisioner: str | None, prefix: str, pool: _Pool) -> None:

@@ -29,7 +29,7 @@ from vks.service.api.context import (
     check_match,
     etag,
 )
-from vks.service.api.legacy import refuse_unoffered
+from vks.service.api.legacy import check_choice, refuse_unoffered
 from vks.service.api.offer import read_offer, read_ranges
 from vks.service.api.operations import Change, record, recorded, recorded_somewhere
 from vks.service.api.pool_requests import pool_spec
@@ -81,8 +81,8 @@ async def create_cluster(
     if region is None:
         known = ", ".join(region.name for region in scope.regions)
         raise invalid([FieldProblem(field="region", message=f"unknown region; regions: {known}")])
-    if body.provisioner and not scope.caller.roles & {*scope.config.operator_roles}:
-        raise invalid([FieldProblem(field="provisioner", message="is for operators only")])
+    operator = bool(scope.caller.roles & {*scope.config.operator_roles})
+    check_choice(body.provisioner, region.config, operator=operator)
     change = Change.of(
         scope.caller, "POST", request.url.path, body.model_dump(mode="json"), idempotency_key
     )

@@ -190,6 +190,8 @@ class Manager:
         except BaseExceptionGroup as group:
             # One task's failure cancels the others: that failure is what happened.
             raise _first(group) from group
+        finally:
+            gc.unfreeze()  # what `_freeze` hid, cycles of this and that among it
 
     def not_ready(self) -> list[str]:
         """What readiness waits for: caches that have not been filled, or the shutdown."""

@@ -257,8 +257,7 @@ async def test_another_cluster_is_followed_and_its_trouble_stays_its_own(
         remote = clusters.set(good, apiserver.kubeconfig)
         unreachable = clusters.set(dead, apiserver.kubeconfig_for("https://127.0.0.1:1"))
         await eventually(lambda: remote.reachable and unreachable.error is not None)
-        assert good in states
-        assert dead in states
+        await eventually(lambda: {good, dead} <= {*states})  # told by way of a queue
         assert not unreachable.reachable
         await client.create(ConfigMap, body(namespace, "remote-thing"))
         await eventually(lambda: Key("good", "remote-thing") in seen)

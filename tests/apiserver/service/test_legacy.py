@@ -52,6 +52,9 @@ async def test_users_cannot_choose_and_operators_cannot_ask_for_what_is_not_offe
     answer = await vks.call("POST", "/clusters", request, x_auth_token="operator")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "nodePools.0.autoscaling"
+    request = cluster_request(provisioner="legacy", network={"cni": "none"})
+    answer = await vks.call("POST", "/clusters", request, x_auth_token="operator")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "network.cni")
 
 
 async def test_pools_scale_and_nodes_show_without_a_difference(vks: Vks) -> None:

@@ -42,3 +42,10 @@ def refuse_unoffered(provisioner: str | None, prefix: str, pool: _Pool) -> None:
     ]
     if errors:
         raise invalid(errors)
+
+
+def refuse_own_network(provisioner: str | None, cni: str) -> None:
+    """Raises Problem: this provisioner's work ends with nodes that are ready."""
+    if provisioner == "legacy" and cni == "none":
+        message = "is not offered for this cluster"
+        raise invalid([FieldProblem(field="network.cni", message=message)])

@@ -29,7 +29,7 @@ from vks.service.api.context import (
     check_match,
     etag,
 )
-from vks.service.api.legacy import check_choice, refuse_unoffered
+from vks.service.api.legacy import check_choice, refuse_own_network, refuse_unoffered
 from vks.service.api.offer import read_offer, read_ranges
 from vks.service.api.operations import Change, record, recorded, recorded_somewhere
 from vks.service.api.pool_requests import pool_spec
@@ -97,6 +97,7 @@ async def create_cluster(
     check_cluster(body, offer, scope.config.limits, more)
     for prefix, pool in named:
         refuse_unoffered(body.provisioner, prefix, pool)
+    refuse_own_network(body.provisioner, body.network.cni)
     check_ranges(body.network, await read_ranges(cloud, body.network.network_id, offer))
     specs = [
         pool_spec(

@@ -1,8 +1,14 @@
-"""One real API server for the whole run, and a client and namespace for each test."""
+"""One real API server for the whole run, and a client and namespace for each test.
+
+A callback that blocks the event loop fails the test. (asyncio's debug mode would find it as well,
+and make everything several times slower.)
+"""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -13,6 +19,8 @@ from vks.kube.objects import Resource
 
 NAMESPACES = Resource("", "v1", "Namespace", "namespaces", namespaced=False)
 _numbers = itertools.count()
+#: Seconds. Far above what a reconcile needs, and above what a busy machine adds.
+SLOW_CALLBACK = 0.5
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +42,22 @@ async def namespace(client: Client) -> str:
     name = f"test-{next(_numbers)}"
     await client.create(NAMESPACES, {"metadata": {"name": name}})
     return name
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    blocking: list[str] = []
+    run = asyncio.Handle._run
+
+    def timed(handle: asyncio.Handle) -> None:
+        began = time.monotonic()
+        run(handle)
+        took = time.monotonic() - began
+        if took > SLOW_CALLBACK:
+            who = getattr(handle._callback, "__self__", handle)  # a task that made a step
+            blocking.append(f"{who} took {took:.1f} s")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio.Handle, "_run", timed)
+        yield
+    assert blocking == []

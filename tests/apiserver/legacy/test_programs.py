@@ -123,7 +123,7 @@ class Machine:
 
 async def test_a_member_joins_as_a_learner_votes_and_leaves(tmp_path: Path) -> None:
     authority = await asyncio.to_thread(pki.new_authority, "kube-ca")
-    a, b = (Machine(tmp_path, name, authority) for name in HOSTS)
+    a, b = [await asyncio.to_thread(Machine, tmp_path, name, authority) for name in HOSTS]
     founder = EtcdMember(
         initial_cluster=f"{member_name('a')}={peer_url(a.address)}", state="new", voter=True
     )

@@ -61,10 +61,10 @@ class NodePoolSpec(KubeStruct, frozen=True, kw_only=True):
 
     Labels and taints reach the nodes without replacing them. `replicas` is what an autoscaled
     pool starts with. `ssh_public_key` None means the cluster's; `key_name` is what its owner called
-    the key pair. `max_surge` and `max_unavailable` hold in each zone. `drain_timeout_seconds` is
-    how long evictions may hold up a node's deletion. `version` is written down once, so that a
-    pool stays what it is while its cluster's control plane is upgraded. `leaving` names the nodes
-    that were deleted one by one: scaling down takes them first.
+    the key pair. `max_surge` and `max_unavailable` hold for the pool as a whole.
+    `drain_timeout_seconds` is how long evictions may hold up a node's deletion. `version` is
+    written down once, so that a pool stays what it is while its cluster's control plane is
+    upgraded. `leaving` names the nodes that were deleted one by one: scaling down takes them first.
     """
 
     cluster_name: DnsLabel

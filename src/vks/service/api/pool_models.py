@@ -59,8 +59,9 @@ class Autoscaling(Model):
 class NodePoolCreate(Model):
     """`zones` empty means every zone of the region, `image` null the version's own, `keyName`
     (one of the caller's key pairs) null the cluster's. `replicas` is needed unless there is
-    `autoscaling`, which starts with it, or with its `min`. `maxSurge` and `maxUnavailable` hold in
-    each zone."""
+    `autoscaling`, which starts with it, or with its `min`. `maxSurge` and `maxUnavailable` hold
+    for the pool as a whole: its zones roll one after the other, or as many at a time as these
+    allow."""
 
     name: PoolName
     replicas: Count | None = None

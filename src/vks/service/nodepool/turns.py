@@ -1,17 +1,18 @@
-"""Pure: zones that roll by taking nodes away do so one after the other.
+"""Pure: which zones of a pool may roll now, so that its limits hold for the pool as a whole.
 
-Of a pool without a spare slot one node is missing at a time, not one in every zone.
+A pool is one MachineDeployment per zone, and each of them would take `maxSurge` and
+`maxUnavailable` for itself. So a zone keeps its machines until its turn: as many zones roll at a
+time as the pool's limits carry together, and at least one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from vks.resources.clusterapi import MachineDeployment
 from vks.resources.nodepool import NodePoolSpec
-from vks.service.nodepool.slots import surging
 from vks.service.provisioners.capi.manifest import Manifest
-from vks.service.provisioners.capi.rolling import hold_back
+from vks.service.provisioners.capi.rolling import Rolling, hold_back, rolling
 
 
 def in_turn(
@@ -22,11 +23,8 @@ def in_turn(
     changed: Mapping[str, MachineDeployment],
 ) -> list[Manifest]:
     """The manifests; zones of `changed` whose turn it is not keep the machines that they have."""
-    if spec.static_ip is None:
-        return manifests
-    careful = changed.keys() - surging(desired, spec.static_ip.slots)
-    turn = on_turn(deployments, careful)
-    held = {changed[zone].key: changed[zone] for zone in careful if zone != turn}
+    turn = on_turn(spec, desired, deployments, changed)
+    held = {found.key: found for zone, found in changed.items() if zone not in turn}
     return [
         hold_back(manifest, held[manifest.key])
         if manifest.model is MachineDeployment and manifest.key in held
@@ -35,13 +33,45 @@ def in_turn(
     ]
 
 
-def on_turn(deployments: Iterable[MachineDeployment], changed: Iterable[str]) -> str | None:
-    """Which of the zones with a changed template may roll now, when rolling takes nodes away:
-    the first, once no other zone has machines that are not ready or not up to date."""
+def on_turn(
+    spec: NodePoolSpec,
+    desired: Mapping[str, int],
+    deployments: Iterable[MachineDeployment],
+    changed: Collection[str],
+) -> set[str]:
+    """Which of the `changed` zones, those with another template than they have, may roll now.
+
+    What is under way has its part of the limits and goes on; a zone that is not whole for another
+    reason comes last, so that it does not hold up the others.
+    """
     by_zone = {found.spec.template.spec.failure_domain: found for found in deployments}
-    waiting = sorted(changed)
-    busy = [zone for zone in by_zone if zone not in waiting and not _settled(by_zone[zone])]
-    return None if busy or not waiting else waiting[0]
+    each = rolling(spec, desired)
+    takes = {
+        zone: Rolling(*(min(part, desired[zone]) for part in limit)) for zone, limit in each.items()
+    }
+    left = Rolling(spec.max_surge, max((limit.unavailable for limit in each.values()), default=0))
+    for zone in by_zone.keys() - changed:
+        if not _settled(by_zone[zone]):
+            left = _less(left, takes[zone])
+    turn = set()
+    for zone in sorted(changed, key=lambda zone: (*_rank(by_zone[zone], takes[zone]), zone)):
+        if takes[zone].surge <= left.surge and takes[zone].unavailable <= left.unavailable:
+            turn.add(zone)
+            left = _less(left, takes[zone])
+    return turn
+
+
+def _less(left: Rolling, taken: Rolling) -> Rolling:
+    return Rolling(max(0, left.surge - taken.surge), max(0, left.unavailable - taken.unavailable))
+
+
+def _rank(deployment: MachineDeployment, takes: Rolling) -> tuple[bool, bool]:
+    """First what an earlier change left half-way, last what misses nodes for another reason."""
+    status, wanted = deployment.status, deployment.spec.replicas
+    half_way = status.replicas > wanted or (
+        takes.unavailable > 0 and status.ready_replicas < wanted
+    )
+    return (not half_way, not _settled(deployment))
 
 
 def _settled(deployment: MachineDeployment) -> bool:

@@ -9,20 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.service.builders import ZONES, managed_cluster, node_pool
 
-from vks.kube.objects import ObjectMeta
-from vks.resources.clusterapi import (
-    MachineDeployment,
-    MachineDeploymentSpec,
-    MachineTemplateMachineSpec,
-    MachineTemplateSpec,
-    ReplicaStatus,
-)
+from vks.resources.clusterapi import MachineDeployment
 from vks.resources.nodepool import StaticIPSpec
 from vks.resources.verdaport import SlotSpec, VerdaPortPool
 from vks.service.nodepool.slots import surging
-from vks.service.nodepool.turns import on_turn
 from vks.service.nodepool.zones import place
-from vks.service.provisioners.capi.rolling import hold_back, outdated
 from vks.service.provisioners.capi.workers import pool_manifests
 
 pins = st.lists(st.sampled_from([None, *ZONES]), max_size=12)
@@ -107,39 +98,3 @@ def test_a_pool_with_static_addresses_boots_from_a_port_pool_of_its_name() -> No
     }
     assert ports["metadata"]["ownerReferences"][0]["name"] == pool.metadata.name
     assert made[1].body["spec"]["template"]["spec"]["portPoolRef"] == {"name": "demo.default"}
-
-
-def deployment(zone: str, *, ready: int = 1, version: str = "v1.36.3") -> MachineDeployment:
-    return MachineDeployment(
-        metadata=ObjectMeta(name=f"demo-default-{zone}", generation=1),
-        spec=MachineDeploymentSpec(
-            replicas=1,
-            template=MachineTemplateSpec(
-                spec=MachineTemplateMachineSpec(version=version, failure_domain=zone)
-            ),
-        ),
-        status=ReplicaStatus(
-            observed_generation=1, replicas=1, ready_replicas=ready, up_to_date_replicas=ready
-        ),
-    )
-
-
-def test_zones_that_take_nodes_away_roll_one_after_the_other() -> None:
-    calm = [deployment(zone) for zone in ZONES]
-    assert on_turn(calm, ZONES) == "tokyo-1"
-    rolling = [deployment("tokyo-1", ready=0), *calm[1:]]
-    assert on_turn(rolling, ["tokyo-2", "tokyo-3"]) is None
-    assert on_turn(calm, ["tokyo-2", "tokyo-3"]) == "tokyo-2"
-    assert on_turn(calm, []) is None
-
-
-def test_a_zone_whose_turn_it_is_not_keeps_its_machines() -> None:
-    pool = node_pool(static_ip=StaticIPSpec(slots=tuple(slots(None, None, None))))
-    made = pool_manifests(managed_cluster(), pool, {zone: 1 for zone in ZONES})
-    old = deployment("tokyo-2", version="v1.35.0")
-    assert set(outdated(made, [old])) == {"tokyo-2"}
-    wanted = next(m for m in made if m.key.name == old.metadata.name)
-    held = hold_back(wanted, old)
-    assert held.body["spec"]["template"]["spec"]["version"] == "v1.35.0"
-    assert held.body["spec"]["replicas"] == wanted.body["spec"]["replicas"]
-    assert wanted.body["spec"]["template"]["spec"]["version"] == "v1.36.3"

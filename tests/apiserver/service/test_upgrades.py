@@ -15,6 +15,7 @@ from vks.resources.clusterapi import KubeadmControlPlane, MachineDeployment
 from vks.resources.core import Secret
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
+from vks.service.api.workload import DeprecatedApi, parse_deprecated
 from vks.verda.compute import Limits
 
 OLD, NEW = "v1.35.4", "v1.36.3"
@@ -280,6 +281,7 @@ async def test_what_speaks_against_an_upgrade_is_said_before_it(
         "PodDisruptionBudgets": "Passed",
         "DeprecatedAPIs": "Passed",
         "SurgeQuota": "Passed",
+        "IPSlots": "Passed",
     }
     vks.identity.cloud.quota = Limits(max_instances=5, instances=5, max_cores=-1, max_ram=-1)
     budget = {"metadata": {"name": "strict", "namespace": vks.namespace}}
@@ -310,3 +312,9 @@ async def test_a_cluster_that_does_not_answer_is_not_upgraded_blindly(
     (option,) = (await vks.call("GET", "/clusters/demo/upgrades")).json()["available"]
     assert checks(option)["PodDisruptionBudgets"] == "Unknown"
     assert (await start(vks)).json()["code"] == "upgrade_blocked"
+
+
+async def test_what_an_api_server_says_of_deprecated_apis_is_understood(vks: Vks) -> None:
+    await vks.client.raw("GET", "/api/v1/componentstatuses")
+    found = parse_deprecated(bytes(await vks.client.raw("GET", "/metrics")).decode())
+    assert DeprecatedApi("v1 componentstatuses", "") in found

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from vks.kube.objects import find_condition
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
+from vks.resources.verdaport import VerdaPort, VerdaPortPool
 from vks.service.api.models import UpgradeCheck
 from vks.service.api.offer import Offer
 from vks.service.api.validation import quota_shortfalls
 from vks.service.api.workload import Budget, DeprecatedApi
 from vks.service.managedcluster.status import CONTROL_PLANE_READY
+from vks.service.nodepool.status import reserving_of
 from vks.service.versions import MAX_KUBELET_SKEW, parse, why_not
 
 #: The check that no `force` overrides: Kubernetes itself would not work.
@@ -21,11 +23,14 @@ VERSION_SKEW = "VersionSkew"
 
 @dataclass(frozen=True)
 class Facts:
-    """`budgets` and `deprecated` are None when the cluster's API does not answer."""
+    """`port_pools` and `ports` are those of pools with static addresses. `budgets` and
+    `deprecated` are None when the cluster's API does not answer."""
 
     cluster: ManagedCluster
     pools: Sequence[NodePool]
     offer: Offer
+    port_pools: Sequence[VerdaPortPool]
+    ports: Sequence[VerdaPort]
     budgets: Sequence[Budget] | None
     deprecated: Iterable[DeprecatedApi] | None
 
@@ -38,6 +43,7 @@ def checks(facts: Facts, version: str) -> list[UpgradeCheck]:
         _budgets(facts.budgets),
         _deprecated(facts.deprecated, version),
         _quota(facts),
+        _slots(facts),
     ]
 
 
@@ -111,8 +117,7 @@ def _deprecated(found: Iterable[DeprecatedApi] | None, version: str) -> UpgradeC
 
 
 def _quota(facts: Facts) -> UpgradeCheck:
-    """New before old: one more control plane, and one more node per zone of a pool, a pool at a
-    time."""
+    """New before old: one more control plane, then what one pool after the other may surge."""
     spec = facts.cluster.spec.control_plane
     surges = [(spec.flavor, 1), *((p.spec.flavor, _surge(p)) for p in facts.pools)]
     short = {text for surge in surges for text in quota_shortfalls([surge], facts.offer)}
@@ -120,4 +125,28 @@ def _quota(facts: Facts) -> UpgradeCheck:
 
 
 def _surge(pool: NodePool) -> int:
-    return min(pool.size, len(pool.spec.zones) * pool.spec.max_surge)
+    static = pool.spec.static_ip
+    spare = pool.size if static is None else max(0, len(static.slots) - pool.size)
+    return min(pool.size, pool.spec.max_surge, spare)
+
+
+def _slots(facts: Facts) -> UpgradeCheck:
+    """Whether every node of a pool with static addresses finds one again."""
+    static = [pool for pool in facts.pools if pool.spec.static_ip is not None]
+    short = {pool.spec.pool_name: why for pool in static if (why := _slots_missing(facts, pool))}
+    blocked = "; ".join(f"pool {name}: {why}" for name, why in sorted(short.items()))
+    tight = sorted(pool.spec.pool_name for pool in static if not _surge(pool))
+    passed = "every node finds an address again" if static else "no pool has static addresses"
+    if tight:
+        passed += f"; nodes go before the new ones come in {', '.join(tight)}"
+    return _check("IPSlots", blocked, passed, sorted(short))
+
+
+def _slots_missing(facts: Facts, pool: NodePool) -> str:
+    name = pool.metadata.name
+    ports = next((p for p in facts.port_pools if p.metadata.name == name), None)
+    if reserving := reserving_of(pool, ports):
+        return reserving
+    claims = [port.spec.claim for port in facts.ports if port.spec.pool_ref.name == name]
+    open_ = sum(claim is None or claim.kind == "VerdaMachine" for claim in claims)
+    return f"{pool.size} nodes and {open_} slots for them" if open_ < pool.size else ""

@@ -29,7 +29,7 @@ from vks.runtime.watches import Watch
 from vks.service.applying import ManifestApplier
 from vks.service.caches import Caches, cluster_keys, cluster_of, of_cluster
 from vks.service.managedcluster.observe import observe
-from vks.service.names import POOL_LABEL
+from vks.service.names import POOL_LABEL, machine_deployment_name
 from vks.service.nodepool.capacity import shortage
 from vks.service.nodepool.leaving import mark, spread
 from vks.service.nodepool.legacy import LegacyPools
@@ -80,7 +80,7 @@ class NodePoolReconciler:
         ]
         if pool.deleting:
             return await self._delete(pool, deployments)
-        waits_for = self._waits_for(owner, cluster)
+        waits_for = self._waits_for(pool, owner, cluster)
         if cluster is None or waits_for:
             await self._report(pool, deployments, {}, waits_for)
             return DONE
@@ -149,14 +149,20 @@ class NodePoolReconciler:
             NodePool, meta.name, meta.namespace, patch, field_manager=NAME
         )
 
-    def _waits_for(self, owner: Key, cluster: ManagedCluster | None) -> str:
-        """Machines are made for a Cluster that exists and stays."""
+    def _waits_for(self, pool: NodePool, owner: Key, cluster: ManagedCluster | None) -> str:
+        """Machines are made for a Cluster that exists and stays, under names that nobody has."""
         if cluster is None:
             return "there is no such cluster"
         if cluster.deleting:
             return "the cluster is being deleted"
         if self._caches.clusters.get(owner) is None or cluster.spec.bootstrap is None:
             return "the cluster has not been set up yet"
+        for zone in pool.spec.zones:
+            name = machine_deployment_name(owner.name, pool.spec.pool_name, zone)
+            found = self._caches.deployments.get(Key(owner.namespace, name))
+            theirs = found.metadata.labels.get(POOL_LABEL) if found is not None else None
+            if found and (cluster_of(found), theirs) != (owner.name, pool.spec.pool_name):
+                return f"pool {theirs} of cluster {cluster_of(found)} has machines of its names"
         return ""
 
     async def _remove_empty(self, pool: NodePool, deployments: Iterable[MachineDeployment]) -> None:

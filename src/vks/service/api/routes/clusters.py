@@ -18,6 +18,7 @@ from vks.resources.managedcluster import (
 )
 from vks.resources.operation import Operation
 from vks.service.api import models
+from vks.service.api.clashes import PoolName, refuse_clashes
 from vks.service.api.context import (
     Continue,
     IdempotencyKey,
@@ -98,6 +99,8 @@ async def create_cluster(
     for prefix, pool in named:
         refuse_unoffered(body.provisioner, prefix, pool)
     refuse_own_network(body.provisioner, body.network.cni)
+    names = [(f"{prefix}name", PoolName(body.name, pool.name)) for prefix, pool in named]
+    await refuse_clashes(region, namespace, names)
     check_ranges(body.network, await read_ranges(cloud, body.network.network_id, offer))
     specs = [
         pool_spec(

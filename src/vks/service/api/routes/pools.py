@@ -16,6 +16,7 @@ from vks.resources.clusterapi import Machine, MachineDeployment
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool, NodePoolSpec, nodepool_name
 from vks.service.api import models
+from vks.service.api.clashes import PoolName, refuse_clashes
 from vks.service.api.context import (
     Continue,
     IdempotencyKey,
@@ -96,6 +97,7 @@ async def create_node_pool(
     check_pool(body, offer, scope.config.limits, more)
     refuse_unoffered(owner.spec.provisioner, "", body)
     await _check_room(region, owner, scope.config.limits.max_node_pools)
+    await refuse_clashes(region, namespace, [("name", PoolName(cluster, body.name))])
     version = owner.spec.version
     image, key = pool_image(body, version, offer), public_key(body.key_name, offer)
     spec = pool_spec(cluster, body, image, offer.zones, version, key)

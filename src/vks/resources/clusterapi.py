@@ -129,6 +129,13 @@ class MachineDeployment(KubeObject, frozen=True, kw_only=True):
     status: ReplicaStatus = ReplicaStatus()
 
 
+class MachineSet(KubeObject, frozen=True, kw_only=True):
+    """The machines of one template of a MachineDeployment."""
+
+    resource: ClassVar[Resource] = Resource(CLUSTER_GROUP, V, "MachineSet", "machinesets")
+    spec: MachineDeploymentSpec = MachineDeploymentSpec()
+
+
 class KubeadmControlPlaneMachineSpec(KubeStruct, frozen=True, kw_only=True):
     infrastructure_ref: ContractReference = ContractReference()
 

@@ -3,6 +3,7 @@
 CLUSTER_NAME_LABEL = "cluster.x-k8s.io/cluster-name"
 CONTROL_PLANE_LABEL = "cluster.x-k8s.io/control-plane"
 DEPLOYMENT_NAME_LABEL = "cluster.x-k8s.io/deployment-name"
+SET_NAME_LABEL = "cluster.x-k8s.io/set-name"
 PAUSED_ANNOTATION = "cluster.x-k8s.io/paused"
 MANAGED_BY_ANNOTATION = "cluster.x-k8s.io/managed-by"
 TOPOLOGY_DRY_RUN_ANNOTATION = "topology.cluster.x-k8s.io/dry-run"

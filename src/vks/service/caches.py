@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from vks.kube.objects import Key, KubeObject
-from vks.resources.clusterapi import Cluster, KubeadmControlPlane, Machine, MachineDeployment
+from vks.resources.clusterapi import (
+    Cluster,
+    KubeadmControlPlane,
+    Machine,
+    MachineDeployment,
+    MachineSet,
+)
 from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.legacycluster import LegacyCluster
 from vks.resources.legacynode import LegacyNode
@@ -59,6 +65,7 @@ class Caches:
     verda_clusters: Store[VerdaCluster]
     control_planes: Store[KubeadmControlPlane]
     deployments: Store[MachineDeployment]
+    machine_sets: Store[MachineSet]
     machines: Store[Machine]
     verda_machines: Store[VerdaMachine]
     port_pools: Store[VerdaPortPool]
@@ -79,6 +86,7 @@ class Caches:
             verda_clusters=store(VerdaCluster),
             control_planes=store(KubeadmControlPlane),
             deployments=store(MachineDeployment),
+            machine_sets=store(MachineSet),
             machines=store(Machine),
             verda_machines=store(VerdaMachine),
             port_pools=store(VerdaPortPool),

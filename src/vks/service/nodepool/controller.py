@@ -36,7 +36,7 @@ from vks.service.nodepool.legacy import LegacyPools
 from vks.service.nodepool.nodes import NodeDresser
 from vks.service.nodepool.replicas import ReplicasHandover
 from vks.service.nodepool.status import reserving_of, status_of
-from vks.service.nodepool.turns import in_turn
+from vks.service.nodepool.turns import in_turn, is_ready, look
 from vks.service.nodepool.zones import bounds_of
 from vks.service.provisioners.capi.rolling import outdated
 from vks.service.provisioners.capi.workers import pool_manifests
@@ -93,7 +93,8 @@ class NodePoolReconciler:
         manifests = pool_manifests(cluster, pool, said, paused=pauses_pool(cluster, pool))
         changed = outdated(manifests, deployments)
         generations: dict[Key, int] = {}
-        for manifest in in_turn(pool.spec, desired, manifests, deployments, changed):
+        zones = look(deployments, of_cluster(self._caches.machine_sets, owner), machines)
+        for manifest in in_turn(pool.spec, desired, manifests, changed, zones):
             store = self._stores.get(manifest.model)
             generation = await self._manifests.apply(manifest, store)
             if manifest.model is MachineDeployment:
@@ -260,10 +261,11 @@ def _current(deployments: Iterable[MachineDeployment]) -> dict[str, int]:
 
 
 def _node_changes(change: Change[Machine]) -> bool:
-    """A machine got its node, or went."""
-    if change.old is None or change.new is None:
+    """A machine got its node, became ready or no longer is, or went."""
+    old, new = change.old, change.new
+    if old is None or new is None or old.status.node_ref != new.status.node_ref:
         return True
-    return change.old.status.node_ref != change.new.status.node_ref
+    return is_ready(old) != is_ready(new)
 
 
 def _room_changes(change: Change[VerdaMachine]) -> bool:

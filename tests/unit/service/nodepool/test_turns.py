@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.service.builders import ZONES, managed_cluster, node_pool
 
-from vks.kube.objects import ObjectMeta
+from vks.kube.objects import Condition, ObjectMeta
 from vks.resources.clusterapi import (
+    ContractReference,
+    Machine,
     MachineDeployment,
     MachineDeploymentSpec,
+    MachineSet,
+    MachineStatus,
     MachineTemplateMachineSpec,
     MachineTemplateSpec,
-    ReplicaStatus,
 )
 from vks.resources.nodepool import NodePoolSpec, StaticIPSpec
 from vks.resources.verdaport import SlotSpec
-from vks.service.nodepool.turns import on_turn
+from vks.service.nodepool.turns import Zone, look, on_turn
 from vks.service.provisioners.capi.rolling import hold_back, outdated
 from vks.service.provisioners.capi.workers import pool_manifests
 
 
 @dataclass
-class Zone:
+class Model:
     """A MachineDeployment as Cluster API moves it: `old` machines go, `new` come, and are `ready`
     later."""
 
@@ -59,29 +64,18 @@ class Zone:
         elif self.ready < self.new:
             self.ready += 1
 
-    def deployment(self, name: str) -> MachineDeployment:
-        up_to_date = self.ready if self.rolls else self.old
-        machine = MachineTemplateMachineSpec(version="v1.36.3", failure_domain=name)
-        return MachineDeployment(
-            metadata=ObjectMeta(name=f"demo-default-{name}", generation=1),
-            spec=MachineDeploymentSpec(
-                replicas=self.wanted, template=MachineTemplateSpec(spec=machine)
-            ),
-            status=ReplicaStatus(
-                observed_generation=1,
-                replicas=self.total,
-                ready_replicas=self.well,
-                up_to_date_replicas=up_to_date,
-            ),
-        )
+    @property
+    def seen(self) -> Zone:
+        current = self.ready if self.rolls else self.old
+        return Zone(self.wanted, self.total, self.well, self.total == current == self.wanted)
 
 
-def begin(zones: dict[str, Zone], spec: NodePoolSpec) -> None:
+def begin(zones: dict[str, Model], spec: NodePoolSpec) -> None:
     """What the controller does on every look."""
     desired = {name: zone.wanted for name, zone in zones.items()}
-    deployments = [zone.deployment(name) for name, zone in zones.items()]
+    seen = {name: zone.seen for name, zone in zones.items()}
     waiting = [name for name, zone in zones.items() if not zone.rolls]
-    for name in on_turn(spec, desired, deployments, waiting):
+    for name in on_turn(spec, desired, seen, waiting):
         zones[name].rolls = True
 
 
@@ -96,7 +90,7 @@ def test_a_pool_never_has_more_or_fewer_nodes_than_its_limits_say_and_all_of_it_
 ) -> None:
     surge, unavailable = limit
     spec = node_pool(max_surge=surge, max_unavailable=unavailable).spec
-    zones = {name: Zone(count, count) for name, count in zip(ZONES, wanted, strict=True)}
+    zones = {name: Model(count, count) for name, count in zip(ZONES, wanted, strict=True)}
     to_the_end = [(number % 3, True) for number in range(300)]
     for index, first in [*moves, *to_the_end]:
         begin(zones, spec)
@@ -106,32 +100,29 @@ def test_a_pool_never_has_more_or_fewer_nodes_than_its_limits_say_and_all_of_it_
     assert all(zone.done for zone in zones.values())
 
 
-def calm(**more: int) -> list[MachineDeployment]:
-    return [Zone(1, 1, **more).deployment(zone) for zone in ZONES]
+CALM = dict.fromkeys(ZONES, Zone(1, 1, 1, settled=True))
 
 
-def turn(deployments: list[MachineDeployment], changed: list[str], **spec: object) -> set[str]:
-    return on_turn(node_pool(**spec).spec, dict.fromkeys(ZONES, 1), deployments, changed)
+def turn(zones: dict[str, Zone], changed: Iterable[str], **spec: object) -> set[str]:
+    return on_turn(node_pool(**spec).spec, dict.fromkeys(ZONES, 1), zones, changed)
 
 
 def test_zones_roll_one_after_the_other_unless_the_pool_may_surge_more() -> None:
-    assert turn(calm(), [*ZONES]) == {"tokyo-1"}
-    assert turn(calm(), [*ZONES], max_surge=2) == {"tokyo-1", "tokyo-2"}
-    assert turn(calm(), [*ZONES], max_surge=0, max_unavailable=3) == {*ZONES}
-    rolling_ = [Zone(1, 1, new=1, rolls=True).deployment("tokyo-1"), *calm()[1:]]
-    assert turn(rolling_, ["tokyo-2", "tokyo-3"]) == set()
-    assert turn(rolling_, ["tokyo-2", "tokyo-3"], max_surge=2) == {"tokyo-2"}
-    assert turn(calm(), []) == set()
+    assert turn(CALM, ZONES) == {"tokyo-1"}
+    assert turn(CALM, ZONES, max_surge=2) == {"tokyo-1", "tokyo-2"}
+    assert turn(CALM, ZONES, max_surge=0, max_unavailable=3) == {*ZONES}
+    rolling = CALM | {"tokyo-1": Zone(1, 2, 1, settled=False)}
+    assert turn(rolling, ["tokyo-2", "tokyo-3"]) == set()
+    assert turn(rolling, ["tokyo-2", "tokyo-3"], max_surge=2) == {"tokyo-2"}
+    assert turn(CALM, []) == set()
 
 
 def test_what_an_earlier_change_left_half_way_goes_first() -> None:
-    half = [*calm()[:2], Zone(1, 1, new=1, rolls=True).deployment("tokyo-3")]
-    assert turn(half, [*ZONES]) == {"tokyo-3"}
+    assert turn(CALM | {"tokyo-3": Zone(1, 2, 1, settled=False)}, ZONES) == {"tokyo-3"}
 
 
 def test_a_zone_whose_node_is_ill_does_not_hold_up_the_others() -> None:
-    ill = [Zone(1, 0, new=1, rolls=True).deployment("tokyo-1"), *calm()[1:]]
-    assert turn(ill, [*ZONES]) == {"tokyo-2"}
+    assert turn(CALM | {"tokyo-1": Zone(1, 1, 0, settled=False)}, ZONES) == {"tokyo-2"}
 
 
 def slots(number: int) -> StaticIPSpec:
@@ -139,18 +130,72 @@ def slots(number: int) -> StaticIPSpec:
 
 
 def test_zones_without_a_spare_slot_take_nodes_away_one_after_the_other() -> None:
-    assert turn(calm(), [*ZONES], static_ip=slots(3)) == {"tokyo-1"}
-    gone = [Zone(1, 0, new=1, rolls=True).deployment("tokyo-1"), *calm()[1:]]
+    assert turn(CALM, ZONES, static_ip=slots(3)) == {"tokyo-1"}
+    gone = CALM | {"tokyo-1": Zone(1, 1, 0, settled=False)}
     assert turn(gone, ["tokyo-2", "tokyo-3"], static_ip=slots(3)) == set()
-    assert turn(calm(), [*ZONES], static_ip=slots(6), max_surge=3) == {*ZONES}
+    assert turn(CALM, ZONES, static_ip=slots(6), max_surge=3) == {*ZONES}
+
+
+def deployed(template: str) -> MachineDeployment:
+    return MachineDeployment(
+        metadata=ObjectMeta(name="demo-default-tokyo-2"),
+        spec=MachineDeploymentSpec(replicas=1, template=of(template)),
+    )
+
+
+def of(template: str) -> MachineTemplateSpec:
+    reference = ContractReference(name=template)
+    spec = MachineTemplateMachineSpec(failure_domain="tokyo-2", infrastructure_ref=reference)
+    return MachineTemplateSpec(spec=spec)
+
+
+def machine_set(name: str, template: str) -> MachineSet:
+    labels = {"cluster.x-k8s.io/deployment-name": "demo-default-tokyo-2"}
+    spec = MachineDeploymentSpec(template=of(template))
+    return MachineSet(metadata=ObjectMeta(name=name, labels=labels), spec=spec)
+
+
+def machine(owner: str, *, ready: bool = True, going: str | None = None) -> Machine:
+    labels = {
+        "cluster.x-k8s.io/deployment-name": "demo-default-tokyo-2",
+        "cluster.x-k8s.io/set-name": owner,
+    }
+    condition = Condition(type="Ready", status="True" if ready else "False")
+    return Machine(
+        metadata=ObjectMeta(name=f"{owner}-x", labels=labels, deletion_timestamp=going),
+        status=MachineStatus(conditions=(condition,)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("machines", "seen"),
+    [
+        ([machine("new")], Zone(1, 1, 1, settled=True)),
+        ([machine("new", ready=False)], Zone(1, 1, 0, settled=False)),
+        ([machine("old")], Zone(1, 1, 1, settled=False)),
+        ([machine("old"), machine("new")], Zone(1, 2, 2, settled=False)),
+        ([machine("old", going="now"), machine("new")], Zone(1, 2, 1, settled=False)),
+        ([], Zone(1, 0, 0, settled=False)),
+    ],
+)
+def test_a_zone_is_settled_when_its_machines_are_of_its_template(
+    machines: list[Machine], seen: Zone
+) -> None:
+    sets = [machine_set("old", "a"), machine_set("new", "b")]
+    assert look([deployed("b")], sets, machines) == {"tokyo-2": seen}
+
+
+def test_machines_are_not_of_a_template_that_core_has_not_seen_yet() -> None:
+    sets = [machine_set("old", "a")]
+    assert not look([deployed("b")], sets, [machine("old")])["tokyo-2"].settled
 
 
 def test_a_zone_whose_turn_it_is_not_keeps_its_machines() -> None:
     made = pool_manifests(managed_cluster(), node_pool(), dict.fromkeys(ZONES, 1))
-    old = Zone(1, 1).deployment("tokyo-2")
+    old = deployed("old")
     assert set(outdated(made, [old])) == {"tokyo-2"}
     wanted = next(m for m in made if m.key.name == old.metadata.name)
     held = hold_back(wanted, old).body["spec"]
-    template, new = held["template"]["spec"], wanted.body["spec"]["template"]["spec"]
-    assert template["infrastructureRef"] != new["infrastructureRef"]
+    template = held["template"]["spec"]
+    assert template["infrastructureRef"]["name"] == "old"
     assert (held["replicas"], template["failureDomain"]) == (1, "tokyo-2")

@@ -70,6 +70,49 @@ def test_requests_that_cannot_be_met_are_bad(
     assert message in refused["message"]
 
 
+def root_volume(steps: Steps, **more: object) -> list[Json]:
+    return [
+        {
+            "boot_index": 0,
+            "uuid": steps.image_id(),
+            "source_type": "image",
+            "destination_type": "volume",
+            "delete_on_termination": True,
+            **more,
+        }
+    ]
+
+
+def test_a_server_may_boot_from_a_volume_of_its_own(steps: Steps, net: list[Json]) -> None:
+    """Whether a volume service makes the volume is another matter, decided after the answer."""
+    body = steps.server_body(net)
+    devices = root_volume(steps, volume_size=1)
+    body["server"] |= {"imageRef": "", "block_device_mapping_v2": devices}
+    made = ok(steps.api.compute.at("2.79").post("/servers", body), 202)["server"]
+    seen = ok(steps.api.compute.at("2.79").get(f"/servers/{made['id']}"))["server"]
+    assert seen["image"] == ""
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ({}, "Images with destination_type 'volume' need to have a non-zero size specified"),
+        ({"volume_size": 0}, "Invalid input for field/attribute volume_size."),
+        ({"volume_size": 1, "source_type": "tape"}, "Invalid input for field/attribute"),
+        ({"volume_size": 1, "uuid": NOWHERE}, "Block Device Mapping is Invalid"),
+        ({"volume_size": 1, "boot_index": 1}, "Boot sequence for the instance and image/block"),
+    ],
+)
+def test_a_root_volume_that_cannot_be_is_bad(
+    steps: Steps, net: list[Json], device: Json, message: str
+) -> None:
+    body = steps.server_body(net)
+    devices = root_volume(steps, **device)
+    body["server"] |= {"imageRef": "", "block_device_mapping_v2": devices}
+    refused = error(steps.api.compute.at("2.79").post("/servers", body), 400)
+    assert message in refused["message"]
+
+
 def test_user_data_is_kept_for_admins_only(steps: Steps, net: list[Json]) -> None:
     data = encoded("#cloud-config\nruncmd: [kubeadm join]\n")
     server = steps.server(net, user_data=data)

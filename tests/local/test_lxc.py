@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,60 @@ async def test_a_server_lives_through_its_whole_life(
     await assert_nothing_left(instance, fabric)
     with pytest.raises(ServerNotFoundError):
         await backend.start(ID)
+
+
+async def test_a_root_volume_is_as_large_as_it_was_asked_for(
+    backend: LxcBackend, instance: Instance, fabric: Fabric
+) -> None:
+    spec = replace(SPEC, volume_gib=1)
+    await backend.ensure_running(spec)
+    await console_says(backend, "booted")
+    disk = instance.cache / "pool" / "instances" / instance.name / ID
+    root = Path(f"/proc/{children(monitors(instance)[0])[0]}/root")
+    assert text_of(root / "etc/hostname") == "node-1\n"
+    size = shutil.disk_usage(root).total
+    assert 0.9 * 2**30 < size < 2**30
+    shutil.copy(root / "etc/hostname", root / "kept")
+    with pytest.raises(OSError, match="No space left"), (root / "large").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 2**30)
+
+    await backend.stop(ID)
+    unmount(disk)  # as after a start of the machine
+    await backend.start(ID)
+    assert text_of(disk / "kept") == "node-1\n"
+    await backend.delete(ID)
+    await assert_nothing_left(instance, fabric)
+
+
+async def test_what_a_killed_process_left_of_a_volume_goes_with_its_server(
+    backend: LxcBackend, instance: Instance, fabric: Fabric
+) -> None:
+    half_made(instance.cache / "pool" / "instances" / instance.name)
+    assert await backend.list() == {ID: PowerState.NOSTATE}
+    await backend.ensure_running(replace(SPEC, volume_gib=1))
+    await console_says(backend, "booted")
+    await backend.delete(ID)
+    half_made(instance.cache / "pool" / "instances" / instance.name)
+    await backend.delete(ID)
+    await assert_nothing_left(instance, fabric)
+
+
+def half_made(disks: Path) -> None:
+    """Killed when the volume was mounted to be made ready for its server."""
+    file, root = disks / f"{ID}.volume.partial", disks / f"{ID}.partial"
+    root.mkdir(parents=True)
+    with file.open("wb") as sparse:
+        sparse.truncate(2**26)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", file], check=True)
+    subprocess.run(["mount", "-o", "loop", file, root], check=True)
+
+
+def unmount(root: Path) -> None:
+    subprocess.run(["umount", root], check=True)
+
+
+def text_of(path: Path) -> str:
+    return path.read_text()
 
 
 async def test_the_flavor_bounds_the_memory(backend: LxcBackend, instance: Instance) -> None:

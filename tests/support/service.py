@@ -63,7 +63,7 @@ class FixedCloud:
 
     async def images(self) -> list[Image]:
         return [
-            Image(id="i1", name="vks-1.36.3", status="active", kubernetes_version="v1.36.3"),
+            Image("i1", "vks-1.36.3", "active", kubernetes_version="v1.36.3", min_disk=4),
             Image(id="i2", name="debian", status="active"),
             Image(id="i3", name="vks-1.35.4", status="active", kubernetes_version="v1.35.4"),
         ]

@@ -79,6 +79,7 @@ def create(
 @setting_options
 @click.option("--no-autoscaling", is_flag=True, help="Keep the number of nodes as it is.")
 @click.option("--no-user-script", is_flag=True, help="New nodes run no script.")
+@click.option("--no-root-volume", is_flag=True, help="New nodes have the flavor's disk.")
 @click.option("--plan", "plan_only", is_flag=True, help="Only show what would be done.")
 @click.option("--yes", is_flag=True, help="Replace nodes without asking.")
 @wait_options
@@ -91,6 +92,7 @@ def update(
     settings: dict[str, Any],
     no_autoscaling: bool,
     no_user_script: bool,
+    no_root_volume: bool,
     plan_only: bool,
     yes: bool,
     wait: bool,
@@ -101,6 +103,7 @@ def update(
     body = {**settings}
     body |= {"autoscaling": None} if no_autoscaling else {}
     body |= {"userScript": None} if no_user_script else {}
+    body |= {"rootVolume": None} if no_root_volume else {}
     path = api.path("clusters", cluster, "node-pools", name)
     plan = api.plan(path, body)
     if plan_only and output != "table":

@@ -15,6 +15,7 @@ _HELP = {
     "flavor": "Of each node.",
     "image": "Id or name; default the version's own.",
     "key": "A key pair of yours, for SSH; default the cluster's.",
+    "root-volume": "GiB of each node's disk; default the flavor's.",
     "min": "Let the autoscaler choose: at least that many nodes.",
     "max": "At most that many.",
     "max-surge": "Nodes above the number while the pool rolls.",

@@ -21,6 +21,7 @@ NUMBERS = {
     "max-unavailable": ("maxUnavailable",),
     "drain-timeout": ("drainTimeoutSeconds",),
     "script-timeout": ("userScript", "timeoutSeconds"),
+    "root-volume": ("rootVolume", "sizeGiB"),
 }
 #: Settings whose value is a file with a script.
 SCRIPTS = {"pre": ("userScript", "pre"), "post": ("userScript", "post")}

@@ -42,7 +42,10 @@ class Key(NamedTuple):
 
 
 #: Words that Kubernetes writes in capitals when they are not the first (API conventions).
-_ACRONYMS = {"id": "ID", "ids": "IDs", "cidr": "CIDR", "cidrs": "CIDRs", "ip": "IP"}
+_ACRONYMS = {
+    **{"id": "ID", "ids": "IDs", "cidr": "CIDR", "cidrs": "CIDRs", "ip": "IP"},
+    "gib": "GiB",
+}
 
 
 def json_name(name: str) -> str:

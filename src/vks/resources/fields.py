@@ -21,6 +21,8 @@ IPv4Text = Annotated[str, msgspec.Meta(pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}$",
 Replicas = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 ControlPlaneReplicas = Annotated[int, msgspec.Meta(ge=1, le=7)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+#: GiB; 16 TiB is what common storage back ends make of one volume.
+VolumeSize = Annotated[int, msgspec.Meta(ge=1, le=16_384)]
 
 #: What OpenSSH accepts today: no DSA.
 SSH_KEY_TYPES = (

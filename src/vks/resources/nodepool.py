@@ -16,6 +16,7 @@ from vks.resources.fields import (
     Replicas,
     SshPublicKey,
     Taint,
+    VolumeSize,
     ZoneList,
 )
 from vks.resources.project import GROUP, VERSION
@@ -49,6 +50,13 @@ class UserScriptSpec(KubeStruct, frozen=True, kw_only=True):
     on_failure: OnFailure = "Ignore"
 
 
+class RootVolumeSpec(KubeStruct, frozen=True, kw_only=True):
+    """A disk of its own size for each server, made from the image and deleted with the server;
+    without it the flavor says how large the disk is."""
+
+    size_gib: VolumeSize
+
+
 class AutoscalingSpec(KubeStruct, frozen=True, kw_only=True):
     """Between these two the number of nodes is the cluster-autoscaler's business."""
 
@@ -77,6 +85,7 @@ class NodePoolSpec(KubeStruct, frozen=True, kw_only=True):
     taints: tuple[Taint, ...] = ()
     key_name: CloudName | None = None
     ssh_public_key: SshPublicKey | None = None
+    root_volume: RootVolumeSpec | None = None
     user_script: UserScriptSpec | None = None
     autoscaling: AutoscalingSpec | None = None
     max_surge: Replicas = 1

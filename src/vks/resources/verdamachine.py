@@ -21,6 +21,7 @@ from vks.resources.fields import (
     Initialization,
     LocalReference,
     MachineAddress,
+    VolumeSize,
 )
 from vks.resources.validation import fixed, immutable, write_once
 
@@ -35,6 +36,13 @@ NO_POD_NETWORK = "NoPodNetwork"
 DEFAULT_NODE_STARTUP_TIMEOUT = 600
 
 
+class RootVolume(KubeStruct, frozen=True, kw_only=True):
+    """Boot from a volume of this size instead of the flavor's disk. Nova makes it from the image,
+    and deletes it with the server."""
+
+    size_gib: VolumeSize
+
+
 class VerdaMachineSpec(KubeStruct, frozen=True, kw_only=True):
     """`failureDomain` is deliberately absent: the contract deprecates it and copies its value
     over the Machine's. `availability_zone` is filled from `Machine.spec.failureDomain`."""
@@ -46,6 +54,7 @@ class VerdaMachineSpec(KubeStruct, frozen=True, kw_only=True):
     #: A key pair of the user that `identityRef` logs in as: Nova's belong to users. VKS, which logs
     #: in as a user of its own, puts its users' keys into the bootstrap data instead.
     key_name: CloudName | None = None
+    root_volume: RootVolume | None = None
     server_metadata: dict[str, Annotated[str, msgspec.Meta(max_length=255)]] = {}
     #: Take over this server instead of making one.
     adopt_server_id: CloudName | None = None
@@ -114,6 +123,7 @@ class VerdaMachine(KubeObject, frozen=True, kw_only=True):
             for field in ("providerID", "availabilityZone", "adoptServerID")
         ),
         fixed("spec.portPoolRef"),
+        fixed("spec.rootVolume"),
         immutable("spec.flavor"),
         immutable("spec.image"),
     )

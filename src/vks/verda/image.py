@@ -11,7 +11,7 @@ IMAGE = Service("image", version="v2")
 
 class Image(msgspec.Struct, frozen=True):
     """`kubernetes_version` (for example v1.36.3) is the property `vks_kubernetes_version`; empty
-    for an image that is not a node image."""
+    for an image that is not a node image. `min_disk` is in GiB."""
 
     id: str
     name: str = ""
@@ -19,6 +19,7 @@ class Image(msgspec.Struct, frozen=True):
     visibility: str = ""
     owner: str | None = None
     architecture: str = "x86_64"
+    min_disk: int = 0
     kubernetes_version: str = msgspec.field(name="vks_kubernetes_version", default="")
     tags: tuple[str, ...] = ()
 

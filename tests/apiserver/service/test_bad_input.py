@@ -93,6 +93,8 @@ BAD = [
         "invalid",
         "nodePools.0.userScript.onFailure",
     ),
+    (pool(rootVolume={"sizeGiB": 0}), 422, "invalid", "nodePools.0.rootVolume.sizeGiB"),
+    (pool(rootVolume={"sizeGiB": 3}), 422, "invalid", "nodePools.0.rootVolume.sizeGiB"),
     (pool(taints=[RESERVED_TAINT]), 422, "invalid", "nodePools.0.taints.0.key"),
     *(
         (pool(labels={key: ""}), 422, "invalid", f"nodePools.0.labels.{key}")
@@ -295,6 +297,7 @@ async def test_a_project_is_found_by_id_too(vks: Vks) -> None:
         ({"autoscaling": {"min": 2, "max": 1}}, "autoscaling.min"),
         ({"autoscaling": {"min": 0, "max": 3}, "replicas": 2}, "replicas"),
         ({"maxSurge": 0}, "maxSurge"),
+        ({"rootVolume": {"sizeGiB": 3}}, "rootVolume.sizeGiB"),
         ({"labels": {"kubernetes.io/hostname": "x"}}, "labels.kubernetes.io/hostname"),
         ({"taints": [TAINT, TAINT]}, "taints.1"),
     ],

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.apiserver.service.conftest import Vks
 from tests.support.service import SSH_KEY, cluster_request, until
 
-from vks.resources.clusterapi import Machine, MachineDeployment
+from vks.resources.clusterapi import Machine, MachineDeployment, MachineSet
 from vks.resources.managedcluster import INITIAL_POOLS_ANNOTATION, ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.resources.operation import Operation
-from vks.resources.verdamachine import VerdaMachine
+from vks.resources.verdamachine import RootVolume, VerdaMachine, VerdaMachineTemplate
 from vks.verda.compute import Keypair
 
 POOL = "/clusters/demo/node-pools/default"
@@ -88,6 +89,7 @@ async def test_a_pool_is_what_was_asked_for(vks: Vks) -> None:
         "replicas": 3,
         "flavor": "small",
         "keyName": "key",
+        "rootVolume": {"sizeGiB": 40},
         "labels": {"tier": "web"},
         "taints": [{"key": "gpu", "value": "a", "effect": "NoSchedule"}],
         "userScript": {**SCRIPT, "timeoutSeconds": 60},
@@ -104,7 +106,11 @@ async def test_a_pool_is_what_was_asked_for(vks: Vks) -> None:
     )
     rolling = deployment["spec"]["rollout"]["strategy"]["rollingUpdate"]
     assert rolling == {"maxSurge": 2, "maxUnavailable": 1}
-    deletion = deployment["spec"]["template"]["spec"]["deletion"]
+    machine = deployment["spec"]["template"]["spec"]
+    reference = machine["infrastructureRef"]["name"]
+    template = await vks.client.get(VerdaMachineTemplate, reference, vks.namespace)
+    assert template.spec.template.spec.root_volume == RootVolume(size_gib=40)
+    deletion = machine["deletion"]
     assert deletion["nodeDrainTimeoutSeconds"] == 90
 
     async def forgotten() -> bool:
@@ -133,7 +139,8 @@ async def test_labels_taints_and_limits_replace_nothing(vks: Vks) -> None:
 
 
 async def test_a_changed_script_rolls_its_pool_alone_after_a_plan(vks: Vks) -> None:
-    pools = [{"name": name, "replicas": 3, "flavor": "small"} for name in ("default", "other")]
+    pool = {"replicas": 3, "flavor": "small", "maxSurge": 3}
+    pools = [{**pool, "name": name} for name in ("default", "other")]
     await created(vks, nodePools=pools)
     ours, others = await templates(vks), await templates(vks, "other")
     machines = [await machine(vks, one) for one in await deployments(vks)]
@@ -162,7 +169,7 @@ async def test_a_changed_script_rolls_its_pool_alone_after_a_plan(vks: Vks) -> N
 
 
 async def test_a_key_is_read_when_it_is_named_and_another_one_rolls(vks: Vks) -> None:
-    await created(vks, nodePools=[{**PLAIN, "keyName": "key"}])
+    await created(vks, nodePools=[{**PLAIN, "keyName": "key", "maxSurge": 3}])
     before = await templates(vks)
     machines = [await machine(vks, one) for one in await deployments(vks)]
     shown = (await vks.call("GET", POOL)).json()
@@ -183,6 +190,44 @@ async def test_a_key_is_read_when_it_is_named_and_another_one_rolls(vks: Vks) ->
     assert (await vks.call("GET", POOL)).json()["sshPublicKey"] == anew
     refused = await vks.call("PATCH", POOL, {"keyName": "other"})
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (404, "keyName")
+
+
+async def test_zones_roll_one_after_the_other(vks: Vks) -> None:
+    await created(vks)
+    old = {template for template, _ in await templates(vks)}
+    await rolled_out(vks)
+    await patched(vks, {"image": "debian"})
+    for number in (1, 2, 3):
+
+        async def begun(number: int = number) -> bool:
+            found = [d.spec.template.spec.infrastructure_ref.name for d in await deployments(vks)]
+            return len([name for name in found if name not in old]) == number
+
+        await until(begun)
+        await rolled_out(vks)
+
+
+async def rolled_out(vks: Vks) -> None:
+    """What core does: machines of the present templates take the place of others."""
+    for one in await deployments(vks):
+        meta, template = one.metadata, one.spec.template.spec
+        name = f"{meta.name}-{template.infrastructure_ref.name[-10:]}"
+        own = {"cluster.x-k8s.io/deployment-name": meta.name}
+        labels = {**meta.labels, **own, "cluster.x-k8s.io/set-name": name}
+        about = {"name": name, "namespace": vks.namespace, "labels": labels}
+        spec = (await vks.client.get(MachineDeployment.resource, meta.name, vks.namespace))["spec"]
+        body = {key: spec[key] for key in ("clusterName", "selector", "replicas", "template")}
+        await vks.client.apply(MachineSet, {"metadata": about, "spec": body}, field_manager="core")
+        made = {"metadata": about, "spec": spec["template"]["spec"]}
+        await vks.client.apply(Machine, made, field_manager="core")
+        since = {"lastTransitionTime": "2030-01-01T00:00:00Z"}
+        ready = {"type": "Ready", "status": "True", "reason": "Ready", **since}
+        await vks.client.merge_patch(
+            Machine, name, vks.namespace, {"status": {"conditions": [ready]}}, subresource="status"
+        )
+        for other in (await vks.client.list(Machine, vks.namespace)).items:
+            if own.items() <= other.metadata.labels.items() and other.metadata.name != name:
+                await vks.client.delete(Machine, other.metadata.name, vks.namespace)
 
 
 async def test_a_plan_is_good_for_the_pool_that_it_was_made_for(vks: Vks) -> None:
@@ -266,3 +311,50 @@ async def test_a_protected_cluster_is_not_deleted(vks: Vks) -> None:
     answer = await vks.call("PATCH", "/clusters/demo", {"deletionProtection": False})
     assert answer.status_code == 202, answer.text
     assert (await vks.call("DELETE", "/clusters/demo")).status_code == 202
+
+
+@pytest.mark.parametrize("reason", ["NoRoomInZone", "QuotaExceeded", "NoFreeSlot"])
+async def test_pool_and_operation_say_which_zone_has_no_room_until_it_has(
+    vks: Vks, reason: str
+) -> None:
+    await created(vks)
+    first = (await deployments(vks))[0]
+    name = f"{first.metadata.name}-x"
+    meta = {"name": name, "namespace": vks.namespace, "labels": first.metadata.labels}
+    spec = {"flavor": "small", "image": "i1"}
+    await vks.client.create(VerdaMachine, {"metadata": meta, "spec": spec})
+    waiting = {
+        "type": "Ready",
+        "status": "False",
+        "reason": reason,
+        "message": "the cloud says no",
+        "lastTransitionTime": "2030-01-01T00:00:00Z",
+    }
+
+    async def says(condition: dict[str, str]) -> None:
+        status = {"conditions": [condition]}
+        await vks.client.merge_patch(
+            VerdaMachine, name, vks.namespace, {"status": status}, subresource="status"
+        )
+
+    await says(waiting)
+    await machine(vks, first, server=name)
+    sentence = "tokyo-1 has no room for 1 node: the cloud says no"
+
+    async def said() -> tuple[bool, bool]:
+        pool = (await vks.call("GET", POOL)).json()
+        operation = (await vks.call("GET", "/operations")).json()["items"][0]
+        return (
+            sentence in [c["message"] for c in pool["status"]["conditions"]],
+            any("the cloud says no" in step["message"] for step in operation["steps"]),
+        )
+
+    async def both() -> bool:
+        return await said() == (True, True)
+
+    async def neither() -> bool:
+        return await said() == (False, False)
+
+    await until(both)
+    await says({**waiting, "status": "True", "reason": "Ready", "message": ""})
+    await until(neither)

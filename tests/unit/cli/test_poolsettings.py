@@ -34,7 +34,8 @@ def test_settings_go_where_the_rest_api_has_them(tmp_path: Path) -> None:
     pre = tmp_path / "pre.sh"
     pre.write_bytes("#!/bin/sh\r\necho 'ü' {{ x }}\n".encode())
     given = [
-        *("--count", "3", "--flavor", "small", "--key", "k", "--min", "0", "--max", "5"),
+        *("--count", "3", "--flavor", "small", "--key", "k", "--root-volume", "50"),
+        *("--min", "0", "--max", "5"),
         *("--max-surge", "0", "--drain-timeout", "9", "--pre", str(pre), "--script-timeout", "7"),
         *("--on-failure", "FailNode", "--zones", "a,b", "--label", "x=y", "--label", "z-"),
         *("--taint", "gpu=a:NoSchedule", "--taint", "spot:NoExecute"),
@@ -43,6 +44,7 @@ def test_settings_go_where_the_rest_api_has_them(tmp_path: Path) -> None:
         "replicas": 3,
         "flavor": "small",
         "keyName": "k",
+        "rootVolume": {"sizeGiB": 50},
         "autoscaling": {"min": 0, "max": 5},
         "maxSurge": 0,
         "drainTimeoutSeconds": 9,

@@ -12,6 +12,7 @@ from vks.local.commands import CommandError
 PACKAGES: dict[str, tuple[str, str]] = {
     "btrfs-progs": ("mkfs.btrfs", "server disks"),
     "ca-certificates": ("update-ca-certificates", "downloads"),
+    "e2fsprogs": ("mke2fs", "root volumes"),
     "haproxy": ("haproxy", "load balancers"),
     "iproute2": ("ip", "the fabric"),
     "lxc": ("lxc-start", "servers"),

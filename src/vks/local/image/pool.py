@@ -6,7 +6,9 @@ them (overlay on overlay does not). Layout:
     CACHE/pool.btrfs                        the file that holds it
     CACHE/pool/bases/DIGEST                 Debian with its packages, before our steps
     CACHE/pool/images/DIGEST                node images, read-only
-    CACHE/pool/instances/NAME/SERVER-ID     the disks of an instance's servers
+    CACHE/pool/instances/NAME/SERVER-ID     the disks of an instance's servers, subvolumes or
+                                            mounted volumes
+    CACHE/pool/instances/NAME/*.volume      the files that hold these volumes
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ class Pool:
         return self.root / "images"
 
     def instance(self, name: str) -> Path:
-        """The directory of one instance's server disks (each a subvolume)."""
+        """The directory of one instance's server disks ."""
         return self.root / "instances" / name
 
     def mounted(self) -> bool:
@@ -80,7 +82,7 @@ class Pool:
         if not self.mounted() or not self.instance(name).exists():
             return
         for disk in sorted(self.instance(name).iterdir()):
-            self.delete(disk)
+            self._delete_disk(disk)
         self.instance(name).rmdir()
 
     def unmount_if_unused(self) -> bool:
@@ -121,13 +123,25 @@ class Pool:
             self.delete(self.root / line.partition(" path ")[2])
         _run("btrfs", "-q", "subvolume", "delete", str(target))
 
+    def _delete_disk(self, disk: Path) -> None:
+        """A server's disk: a subvolume, or a volume's file and the directory that it is mounted
+        at."""
+        if disk.is_mount():
+            _run("umount", str(disk))
+        if _is_subvolume(disk):
+            self.delete(disk)
+        elif disk.is_dir():
+            disk.rmdir()
+        else:
+            disk.unlink()
+
     def uuid(self, subvolume: Path) -> str:
         return self._shown(subvolume, "UUID")
 
     def parents_of_disks(self) -> set[str]:
         """UUIDs of the subvolumes that the instances' disks are snapshots of."""
         disks = (self.root / "instances").glob("*/*")
-        return {self._shown(disk, "Parent UUID") for disk in disks}
+        return {self._shown(disk, "Parent UUID") for disk in disks if _is_subvolume(disk)}
 
     def _shown(self, subvolume: Path, field: str) -> str:
         for line in _run("btrfs", "subvolume", "show", str(subvolume)).splitlines():
@@ -161,6 +175,11 @@ class Pool:
             file.truncate(size)
         _run("mkfs.btrfs", "-q", "-f", "-m", "single", "-L", "vks-pool", str(partial))
         partial.rename(self.file)
+
+
+def _is_subvolume(path: Path) -> bool:
+    """The root of a subvolume has this inode number and no other file has (btrfs-subvolume(8))."""
+    return path.is_dir() and path.stat().st_ino == 256
 
 
 def _run(*command: str) -> str:

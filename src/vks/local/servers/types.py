@@ -37,7 +37,8 @@ class Flavor:
 class ServerSpec:
     """Everything needed to make a server from nothing, and to make it again the same.
 
-    `image` is the image's id; the back end resolves it. `ports` become eth0, eth1, … in order;
+    `image` is the image's id; the back end resolves it. With `volume_gib` the disk has that size,
+    else it has no bound of its own. `ports` become eth0, eth1, … in order;
     the first one's gateway is the default route. `user_data` is raw (not base64).
     `public_keys` maps key pair names to OpenSSH public keys.
     """
@@ -49,6 +50,7 @@ class ServerSpec:
     flavor: Flavor
     zone: str
     project_id: str
+    volume_gib: int | None = None
     ports: tuple[Port, ...] = ()
     user_data: bytes = b""
     metadata: dict[str, str] = field(default_factory=dict)

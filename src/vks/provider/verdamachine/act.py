@@ -146,6 +146,7 @@ async def _request(seen: Observation, account: Account, client: Client) -> Serve
         user_data=await _bootstrap_data(seen, client),
         zone=seen.zone,
         key_name=spec.key_name,
+        volume_gib=spec.root_volume.size_gib if spec.root_volume is not None else None,
         metadata={
             **spec.server_metadata,
             "vks.cluster": f"{seen.machine.metadata.namespace}/{cluster_name}",

@@ -9,7 +9,7 @@ from vks.kube.client import Client
 from vks.kube.objects import Key
 from vks.provider.stores import Stores
 from vks.resources.verdacluster import VerdaCluster
-from vks.resources.verdamachine import VerdaMachineTemplate
+from vks.resources.verdamachine import RootVolume, VerdaMachineTemplate
 from vks.runtime.result import DONE, Result, Waiting
 from vks.verda.accounts import Account, Accounts
 from vks.verda.compute import Flavor
@@ -60,7 +60,7 @@ class TemplateReconciler:
         if flavor is None or image is None:
             return None
         return {
-            "capacity": capacity(flavor),
+            "capacity": capacity(flavor, spec.root_volume),
             "nodeInfo": {
                 "architecture": _ARCHITECTURES.get(image.architecture, image.architecture),
                 "operatingSystem": "linux",
@@ -73,10 +73,11 @@ class TemplateReconciler:
         return self._stores.infrastructure_of(cluster)
 
 
-def capacity(flavor: Flavor) -> dict[str, str]:
+def capacity(flavor: Flavor, root: RootVolume | None = None) -> dict[str, str]:
     """A node's capacity as Kubernetes quantities."""
+    disk = flavor.disk if root is None else root.size_gib
     return {
         "cpu": str(flavor.vcpus),
         "memory": f"{flavor.ram}Mi",
-        "ephemeral-storage": f"{flavor.disk}Gi",
+        "ephemeral-storage": f"{disk}Gi",
     }

@@ -15,6 +15,8 @@ class _Pool(Protocol):
     def autoscaling(self) -> object | None: ...
     @property
     def static_ip(self) -> object | None: ...
+    @property
+    def root_volume(self) -> object | None: ...
 
 
 def check_choice(provisioner: str | None, region: RegionConfig, *, operator: bool) -> None:
@@ -34,6 +36,7 @@ def refuse_unoffered(provisioner: str | None, prefix: str, pool: _Pool) -> None:
         "userScript": pool.user_script,
         "autoscaling": pool.autoscaling,
         "staticIP": pool.static_ip,
+        "rootVolume": pool.root_volume,
     }
     errors = [
         FieldProblem(field=f"{prefix}{name}", message="is not offered for this cluster")

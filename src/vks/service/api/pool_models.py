@@ -49,6 +49,13 @@ class UserScriptPatch(Model):
     on_failure: OnFailure | None = None
 
 
+class RootVolume(Model):
+    """A disk of its own for each node, made from the image and deleted with the node; without it
+    the flavor says how large the disk is."""
+
+    size_gib: Annotated[int, Field(ge=1, le=16_384)] = Field(alias="sizeGiB")
+
+
 class Autoscaling(Model):
     """Between `min` and `max` the cluster-autoscaler says how many nodes there are."""
 
@@ -68,6 +75,7 @@ class NodePoolCreate(Model):
     flavor: Reference
     image: Reference | None = None
     key_name: Reference | None = None
+    root_volume: RootVolume | None = None
     zones: Zones = []
     labels: dict[LabelKey, LabelValue] = {}
     taints: Annotated[list[Taint], Field(max_length=50)] = []
@@ -81,13 +89,14 @@ class NodePoolCreate(Model):
 
 class NodePoolPatch(Model):
     """A JSON merge patch: what is absent stays; a label of null goes, and so do a `userScript`,
-    an `autoscaling` and a `keyName` of null. Flavor, image, key and script replace the nodes:
-    `?dryRun=true` says which."""
+    an `autoscaling`, a `rootVolume` and a `keyName` of null. Flavor, image, key, root volume and
+    script replace the nodes: `?dryRun=true` says which."""
 
     replicas: Count | None = None
     flavor: Reference | None = None
     image: Reference | None = None
     key_name: Reference | None = None
+    root_volume: RootVolume | None = None
     zones: Annotated[list[Reference], Field(min_length=1, max_length=100)] | None = None
     labels: dict[LabelKey, LabelValue | None] | None = None
     taints: Annotated[list[Taint], Field(max_length=50)] | None = None
@@ -126,6 +135,7 @@ class NodePoolView(Model):
     image: str
     key_name: str | None
     ssh_public_key: str | None
+    root_volume: RootVolume | None
     zones: list[str]
     labels: dict[str, str]
     taints: list[Taint]

@@ -7,12 +7,18 @@ from typing import Any
 import msgspec
 
 from vks.resources.fields import Taint
-from vks.resources.nodepool import AutoscalingSpec, NodePool, NodePoolSpec, UserScriptSpec
+from vks.resources.nodepool import (
+    AutoscalingSpec,
+    NodePool,
+    NodePoolSpec,
+    RootVolumeSpec,
+    UserScriptSpec,
+)
 from vks.service.api import pool_models as models
 from vks.service.applying import plain
 
 #: Fields of a patch that null takes away; elsewhere null says nothing.
-_REMOVABLE = ("key_name", "user_script", "autoscaling")
+_REMOVABLE = ("key_name", "user_script", "autoscaling", "root_volume")
 
 
 def pool_spec(
@@ -25,7 +31,7 @@ def pool_spec(
 ) -> NodePoolSpec:
     """The spec of a new pool; `image` is an id, `zones` are the region's and `version` is the
     cluster's. The key is that of `keyName`."""
-    script, scaling = request.user_script, request.autoscaling
+    script, scaling, root = request.user_script, request.autoscaling, request.root_volume
     return NodePoolSpec(
         cluster_name=cluster,
         pool_name=request.name,
@@ -37,6 +43,7 @@ def pool_spec(
         taints=_taints(request.taints),
         key_name=request.key_name,
         ssh_public_key=ssh_public_key,
+        root_volume=RootVolumeSpec(size_gib=root.size_gib) if root else None,
         user_script=UserScriptSpec(**script.model_dump(by_alias=False)) if script else None,
         autoscaling=AutoscalingSpec(min=scaling.min, max=scaling.max) if scaling else None,
         max_surge=request.max_surge,
@@ -69,6 +76,8 @@ def patched(pool: NodePool, request: models.NodePoolPatch) -> NodePoolSpec:
         given["taints"] = _taints(given["taints"])
     if "zones" in given:
         given["zones"] = tuple(given["zones"])
+    if given.get("root_volume") is not None:
+        given["root_volume"] = RootVolumeSpec(size_gib=given["root_volume"].size_gib)
     if given.get("user_script") is not None:
         changes = given["user_script"].model_dump(by_alias=False, exclude_none=True)
         given["user_script"] = msgspec.structs.replace(

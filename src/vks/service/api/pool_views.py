@@ -11,7 +11,7 @@ from vks.service.nodepool.plan import PoolPlan
 
 
 def pool_view(pool: nodepool.NodePool) -> models.NodePoolView:
-    spec, status = pool.spec, pool.status
+    spec, status, root = pool.spec, pool.status, pool.spec.root_volume
     return models.NodePoolView(
         name=spec.pool_name,
         id=pool.metadata.uid,
@@ -22,6 +22,7 @@ def pool_view(pool: nodepool.NodePool) -> models.NodePoolView:
         image=spec.image,
         key_name=spec.key_name,
         ssh_public_key=spec.ssh_public_key,
+        root_volume=models.RootVolume(sizeGiB=root.size_gib) if root else None,
         zones=list(spec.zones),
         labels=spec.labels,
         taints=[models.Taint(key=t.key, value=t.value, effect=t.effect) for t in spec.taints],

@@ -10,7 +10,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from vks.resources.nodepool import NodePool, NodePoolSpec
+from vks.resources.nodepool import NodePool, NodePoolSpec, RootVolumeSpec
 from vks.service.api.findings import Findings
 from vks.service.api.models import ClusterCreate, NetworkCreate
 from vks.service.api.offer import Offer
@@ -20,6 +20,7 @@ from vks.service.api.pool_requests import initial_size, pool_spec
 from vks.service.api.problems import FieldProblem, Problem
 from vks.service.api.sshkeys import public_key
 from vks.service.config import Limits as RequestLimits
+from vks.verda.image import Image
 
 #: Server groups of a cluster: one per role.
 _SERVER_GROUPS = 2
@@ -53,7 +54,7 @@ def check_cluster(
     for index, pool in enumerate(request.node_pools):
         if names[pool.name] > 1:
             found.bad(f"nodePools.{index}.name", f"two pools are called {pool.name!r}")
-        _check_pool(f"nodePools.{index}.", pool, offer, limits, found)
+        _check_pool(f"nodePools.{index}.", pool, request.version, offer, limits, found)
     servers = [(plane.flavor, plane.replicas)]
     servers += [(pool.flavor, initial_size(pool)) for pool in request.node_pools]
     wanted = _of_servers(servers, offer) | {
@@ -85,11 +86,16 @@ def check_ranges(network: NetworkCreate, ranges: Sequence[str]) -> None:
 
 
 def check_pool(
-    request: NodePoolCreate, offer: Offer, limits: RequestLimits, more: Check = nothing_more
+    request: NodePoolCreate,
+    version: str,
+    offer: Offer,
+    limits: RequestLimits,
+    more: Check = nothing_more,
 ) -> None:
-    """Raises Problem. `more` is checked before the findings are settled."""
+    """Raises Problem. `version` is the cluster's; `more` is checked before the findings are
+    settled."""
     found = Findings()
-    _check_pool("", request, offer, limits, found)
+    _check_pool("", request, version, offer, limits, found)
     _check_quotas(_of_servers([(request.flavor, initial_size(request))], offer), offer, found)
     more(found)
     found.settle()
@@ -111,6 +117,8 @@ def check_change(
     key = (before.spec.key_name, before.spec.ssh_public_key)
     if (after.key_name, after.ssh_public_key) != key:
         check_key("keyName", after.key_name, offer, found)
+    if (after.root_volume, after.image) != (before.spec.root_volume, before.spec.image):
+        check_root("rootVolume", after.root_volume, offer.image(after.image), found)
     if after.zones != before.spec.zones:
         check_zones("zones", after.zones, offer, found)
     check_settings("", after, limits, found)
@@ -147,13 +155,21 @@ def check_zones(field: str, zones: Iterable[str], offer: Offer, found: Findings)
 
 
 def _check_pool(
-    prefix: str, pool: NodePoolCreate, offer: Offer, limits: RequestLimits, found: Findings
+    prefix: str,
+    pool: NodePoolCreate,
+    version: str,
+    offer: Offer,
+    limits: RequestLimits,
+    found: Findings,
 ) -> None:
     _check_servers(prefix.rstrip("."), pool.flavor, pool.image, pool.zones, offer, found)
     check_key(f"{prefix}keyName", pool.key_name, offer, found)
     if pool.replicas is None and pool.autoscaling is None:
         found.bad(f"{prefix}replicas", "is needed, or autoscaling")
-    check_settings(prefix, pool_spec("", pool, "", offer.zones), limits, found)
+    spec = pool_spec("", pool, "", offer.zones)
+    image = offer.image(pool.image) if pool.image else offer.versions.get(version)
+    check_root(f"{prefix}rootVolume", spec.root_volume, image, found)
+    check_settings(prefix, spec, limits, found)
 
 
 def _check_servers(
@@ -180,6 +196,14 @@ def check_flavor(field: str, flavor: str, offer: Offer, found: Findings) -> None
 def check_image(field: str, image: str, offer: Offer, found: Findings) -> None:
     if offer.image(image) is None:
         found.unknown(field, f"unknown image {image!r}")
+
+
+def check_root(
+    field: str, root: RootVolumeSpec | None, image: Image | None, found: Findings
+) -> None:
+    """Whether the image fits on the root volume."""
+    if image is not None and root is not None and root.size_gib < image.min_disk:
+        found.bad(f"{field}.sizeGiB", f"image {image.name} needs {image.min_disk} GiB")
 
 
 def check_key(field: str, key: str | None, offer: Offer, found: Findings) -> None:

@@ -19,6 +19,7 @@ from vks.resources.nodepool import (
     NodePool,
     NodePoolSpec,
     NodePoolStatus,
+    RootVolumeSpec,
     UserScriptSpec,
     ZoneStatus,
 )
@@ -39,6 +40,7 @@ def test_a_new_pool_is_spelt_out() -> None:
             "name": "p",
             "flavor": "small",
             "autoscaling": {"min": 2, "max": 5},
+            "rootVolume": {"sizeGiB": 50},
             "userScript": {"pre": "a", "post": "b", "timeoutSeconds": 7, "onFailure": "FailNode"},
         }
     )
@@ -50,6 +52,7 @@ def test_a_new_pool_is_spelt_out() -> None:
         flavor="small",
         image="img-1",
         zones=ZONES,
+        root_volume=RootVolumeSpec(size_gib=50),
         user_script=SCRIPT,
         autoscaling=AutoscalingSpec(min=2, max=5),
     )
@@ -61,12 +64,18 @@ def test_a_patch_changes_what_it_names() -> None:
     assert asked(replicas=5) == msgspec.structs.replace(before, replicas=5)
     assert asked(labels={"tier": None, "a": "b"}).labels == {"a": "b"}
     assert asked(taints=[]).taints == ()
+    assert asked(rootVolume={"sizeGiB": 7}).root_volume == RootVolumeSpec(size_gib=7)
     assert asked(replicas=None, zones=None, flavor=None) == before, "null says nothing there"
 
 
-@pytest.mark.parametrize("field", ["user_script", "key_name", "autoscaling"])
+@pytest.mark.parametrize("field", ["user_script", "key_name", "autoscaling", "root_volume"])
 def test_null_takes_away_what_may_be_absent(field: str) -> None:
-    pool = node_pool(user_script=SCRIPT, key_name="k", autoscaling=AutoscalingSpec(min=0, max=9))
+    pool = node_pool(
+        user_script=SCRIPT,
+        key_name="k",
+        autoscaling=AutoscalingSpec(min=0, max=9),
+        root_volume=RootVolumeSpec(size_gib=9),
+    )
     assert getattr(asked(pool, **{field: None}), field) is None
 
 

@@ -19,7 +19,7 @@ from vks.resources.clusterapi import (
     MachineTemplateSpec,
 )
 from vks.resources.fields import Taint
-from vks.resources.nodepool import AutoscalingSpec, UserScriptSpec
+from vks.resources.nodepool import AutoscalingSpec, RootVolumeSpec, UserScriptSpec
 from vks.service.nodepool.plan import PoolPlan, ZonePlan, plan
 
 MACHINES = [
@@ -53,6 +53,7 @@ def names(found: PoolPlan) -> list[str]:
         {"flavor": "large"},
         {"image": "img-2"},
         {"ssh_public_key": "key"},
+        {"root_volume": RootVolumeSpec(size_gib=50)},
         {"user_script": UserScriptSpec(pre="x")},
     ],
 )

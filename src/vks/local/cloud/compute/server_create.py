@@ -12,12 +12,22 @@ from vks.local.cloud.compute.quotas import limit_of, reserve_servers
 from vks.local.cloud.compute.server_groups import find_group
 from vks.local.cloud.compute.server_request import parse_request
 from vks.local.cloud.compute.server_views import links
-from vks.local.cloud.compute.tables import FLAVORS, KEYPAIRS, SERVERS, Flavor, Server, ServerGroup
+from vks.local.cloud.compute.tables import (
+    FLAVORS,
+    KEYPAIRS,
+    SERVERS,
+    VOLUMES,
+    Flavor,
+    Server,
+    ServerGroup,
+    Volume,
+)
+from vks.local.cloud.compute.volumes import Boot, boot_of, check_size
 from vks.local.cloud.core.ids import new_uuid, seconds
 from vks.local.cloud.http.call import Access, Call, Json, Reply
 from vks.local.cloud.http.errors import bad_request, forbidden
 from vks.local.cloud.http.router import Route
-from vks.local.cloud.image.tables import IMAGES
+from vks.local.cloud.image.tables import IMAGES, Image
 
 NO_VALID_HOST = "No valid host was found. There are not enough hosts available."
 
@@ -25,7 +35,8 @@ NO_VALID_HOST = "No valid host was found. There are not enough hosts available."
 def create_servers(call: Call) -> Reply:
     given, hints = parse_request(call)
     flavor = _flavor(call, str(given["flavorRef"]))
-    image_id = _image(call, given, flavor)
+    boot = boot_of(given)
+    check_size(boot.volume, _image(call, boot.image_id, flavor))
     public_key = _public_key(call, given.get("key_name"))
     group = _group(call, hints)
     zone = _zone(call, given.get("availability_zone"))
@@ -37,7 +48,7 @@ def create_servers(call: Call) -> Reply:
     servers = []
     for number in range(1, count + 1):
         name = given["name"] if count == 1 else f"{given['name']}-{number}"
-        server = _record(call, given, flavor, image_id, public_key, group, zone, reservation, name)
+        server = _record(call, given, flavor, boot, public_key, group, zone, reservation, name)
         servers.append(server)
         if server.vm_state == "building":
             call.cloud.work.server(server.id)
@@ -63,7 +74,7 @@ def _record(
     call: Call,
     given: Json,
     flavor: Flavor,
-    image_id: str,
+    boot: Boot,
     public_key: str | None,
     group: ServerGroup | None,
     zone: str | None,
@@ -94,7 +105,7 @@ def _record(
         hostname=given.get("hostname") or _hostname(name, server_id),
         description=given.get("description", None if call.at_least(19) else name),
         flavor=flavor,
-        image_id=image_id,
+        image_id=boot.image_id,
         key_name=given.get("key_name"),
         public_key=public_key,
         metadata=given.get("metadata", {}),
@@ -114,6 +125,8 @@ def _record(
         created_at=moment,
         updated_at=moment,
     )
+    if boot.volume is not None:
+        VOLUMES.insert(call.db, Volume(server_id=server_id, id=new_uuid(), size=boot.volume))
     return SERVERS.insert(call.db, server)
 
 
@@ -131,10 +144,7 @@ def _flavor(call: Call, flavor_id: str) -> Flavor:
     return flavor
 
 
-def _image(call: Call, given: Json, flavor: Flavor) -> str:
-    image_id = given.get("imageRef") or ""
-    if not image_id:
-        raise bad_request("Block Device Mapping is Invalid: no image given to boot from.")
+def _image(call: Call, image_id: str, flavor: Flavor) -> Image:
     image = IMAGES.get(call.db, id=image_id)
     public = image is not None and (
         image.visibility == "public" or image.project_id == call.caller.project
@@ -145,7 +155,7 @@ def _image(call: Call, given: Json, flavor: Flavor) -> str:
         raise bad_request("Flavor's memory is too small for requested image.")
     if image.status != "active":
         raise bad_request(f"Image {image_id} is not active.")
-    return image.id
+    return image
 
 
 def _public_key(call: Call, key_name: str | None) -> str | None:

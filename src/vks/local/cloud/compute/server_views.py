@@ -6,6 +6,7 @@ import hashlib
 
 from vks.local.cloud.compute.flavors import embedded_view
 from vks.local.cloud.compute.tables import Server
+from vks.local.cloud.compute.volumes import attached, volume_of
 from vks.local.cloud.core.ids import parse_time, seconds
 from vks.local.cloud.http.call import Call, Json
 from vks.local.cloud.network.tables import NETWORKS, PORTS, SECURITY_GROUPS
@@ -77,6 +78,7 @@ def _host_id(server: Server) -> str:
 
 def full_view(call: Call, server: Server, *, single: bool = False) -> Json:
     """`single`: GET of one server, which shows the user data to an admin besides."""
+    volume = volume_of(call.db, server.id)
     view: Json = {
         "id": server.id,
         "name": server.name,
@@ -85,12 +87,7 @@ def full_view(call: Call, server: Server, *, single: bool = False) -> Json:
         "user_id": server.user_id,
         "metadata": server.metadata,
         "hostId": _host_id(server),
-        "image": {
-            "id": server.image_id,
-            "links": [
-                {"rel": "bookmark", "href": f"{call.base_url}/compute/images/{server.image_id}"}
-            ],
-        },
+        "image": _image(call, server) if volume is None else "",
         "flavor": embedded_view(call, server.flavor),
         "created": server.created_at,
         "updated": server.updated_at,
@@ -107,7 +104,7 @@ def full_view(call: Call, server: Server, *, single: bool = False) -> Json:
         "OS-EXT-STS:task_state": server.task_state,
         "OS-EXT-STS:vm_state": server.vm_state,
         "OS-EXT-STS:power_state": server.power_state,
-        "os-extended-volumes:volumes_attached": [],
+        "os-extended-volumes:volumes_attached": attached(call, volume),
     }
     groups = _groups(call, server)
     if groups:
@@ -124,6 +121,11 @@ def full_view(call: Call, server: Server, *, single: bool = False) -> Json:
     if call.caller.is_admin:
         _for_admins(call, server, view, single)
     return view
+
+
+def _image(call: Call, server: Server) -> Json:
+    href = f"{call.base_url}/compute/images/{server.image_id}"
+    return {"id": server.image_id, "links": [{"rel": "bookmark", "href": href}]}
 
 
 def _newer(call: Call, server: Server, view: Json) -> None:

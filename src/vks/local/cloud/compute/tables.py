@@ -67,6 +67,14 @@ class Server(Row, frozen=True, kw_only=True):
     deleted: bool = False
 
 
+class Volume(Row, frozen=True, kw_only=True):
+    """The root volume of a server that has one."""
+
+    server_id: str
+    id: str
+    size: int  # GiB
+
+
 class ServerGroup(Row, frozen=True, kw_only=True):
     id: str
     project_id: str
@@ -85,7 +93,8 @@ class ComputeQuota(Row, frozen=True, kw_only=True):
 FLAVORS = Table("flavors", Flavor, constraints=("UNIQUE (name)",))
 KEYPAIRS = Table("keypairs", Keypair, key=("user_id", "name"))
 SERVERS = Table("servers", Server, indexes=("project_id", "group_id"))
+VOLUMES = Table("volumes", Volume, key=("server_id",))
 SERVER_GROUPS = Table("server_groups", ServerGroup, indexes=("project_id",))
 COMPUTE_QUOTAS = Table("compute_quotas", ComputeQuota, key=("project_id", "resource"))
 
-COMPUTE_TABLES = (FLAVORS, KEYPAIRS, SERVERS, SERVER_GROUPS, COMPUTE_QUOTAS)
+COMPUTE_TABLES = (FLAVORS, KEYPAIRS, SERVERS, VOLUMES, SERVER_GROUPS, COMPUTE_QUOTAS)

@@ -10,7 +10,8 @@ from datetime import timedelta
 import msgspec
 
 from vks.local.cloud.compute.nics import give_back
-from vks.local.cloud.compute.tables import SERVERS, Interface, Server
+from vks.local.cloud.compute.tables import SERVERS, VOLUMES, Interface, Server
+from vks.local.cloud.compute.volumes import volume_of
 from vks.local.cloud.core.database import Database
 from vks.local.cloud.core.ids import now, seconds
 from vks.local.cloud.core.settings import Settings
@@ -128,6 +129,7 @@ class ServerWorker:
             server = SERVERS.get(self._db, id=server_id)
             if server is None:
                 return
+            VOLUMES.delete(self._db, server_id=server_id)
             SERVERS.update(
                 self._db,
                 server,
@@ -225,12 +227,14 @@ class ServerWorker:
                 self.powered(server.id, found[server.id])
 
     def spec(self, server: Server) -> ServerSpec:
+        volume = volume_of(self._db, server.id)
         keys = {server.key_name: server.public_key} if server.key_name and server.public_key else {}
         return ServerSpec(
             id=server.id,
             name=server.name,
             hostname=server.hostname,
             image=server.image_id,
+            volume_gib=volume.size if volume is not None else None,
             flavor=Flavor(
                 name=server.flavor.name, vcpus=server.flavor.vcpus, ram_mb=server.flavor.ram
             ),

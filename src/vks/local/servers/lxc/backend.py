@@ -137,6 +137,7 @@ class LxcBackend:
         for device, port in self._ports(server_id).items():
             # what a previous run of the server did to the interface is gone with it
             await self._fabric.ensure_port(port, server_id, device)
+        await self._disks.attach(server_id)
         await container.start()
         self._watch_running(server_id)
 

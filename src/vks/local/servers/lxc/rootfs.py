@@ -1,4 +1,4 @@
-"""A server's disk: a btrfs snapshot of its image, made ready for its first boot.
+"""A server's disk, made ready for its first boot: a btrfs snapshot of its image, or a volume.
 
 Made under another name and renamed when complete, so that a disk of the final name is whole.
 """
@@ -6,6 +6,7 @@ Made under another name and renamed when complete, so that a disk of the final n
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import os
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 from vks.local.fabric.command import CommandError, run
 from vks.local.fabric.lock import InheritedLock
 from vks.local.servers.configdrive import config_drive, dns_servers
+from vks.local.servers.lxc.volumes import VolumeStore, server_of
 from vks.local.servers.types import ServerError, ServerSpec
 
 _SEED = "var/lib/cloud/seed/config_drive"
@@ -28,6 +30,7 @@ class RootfsStore:
     def __init__(self, directory: Path, lock_file: Path) -> None:
         self._directory = directory
         self._lock = InheritedLock(lock_file)
+        self._volumes = VolumeStore(directory, lock_file.with_name("volumes.lock"))
 
     def path(self, server_id: str) -> Path:
         return self._directory / server_id
@@ -37,13 +40,13 @@ class RootfsStore:
 
     def exists(self, server_id: str) -> bool:
         """Whether the server has a complete disk."""
-        return self.path(server_id).is_dir()
+        return self.path(server_id).is_dir() or self._volumes.exists(server_id)
 
     def ids(self) -> set[str]:
         """Every server that has a disk, complete or not."""
         if not self._directory.is_dir():
             return set()
-        return {entry.removesuffix(".partial") for entry in os.listdir(self._directory)}
+        return {server_of(entry) for entry in os.listdir(self._directory)}
 
     async def ensure(self, spec: ServerSpec, image: Path) -> None:
         """Makes the server's disk from the image unless it is there."""
@@ -52,6 +55,10 @@ class RootfsStore:
         if not _is_there(image):
             raise ServerError(f"image {spec.image} is not in the pool")
         self._directory.mkdir(parents=True, exist_ok=True)
+        if spec.volume_gib is not None:
+            finish = functools.partial(_personalise, spec=spec)
+            await self._volumes.make(spec.id, spec.volume_gib, image, finish)
+            return
         partial = self._partial(spec.id)
         async with self._lock.held() as lock:
             await _delete_subvolume(partial, lock)
@@ -60,8 +67,13 @@ class RootfsStore:
         await asyncio.to_thread(_personalise, partial, spec)
         partial.rename(self.path(spec.id))
 
+    async def attach(self, server_id: str) -> None:
+        """Puts the disk where `path` says, if it is not always there."""
+        await self._volumes.attach(server_id, self.path(server_id))
+
     async def delete(self, server_id: str) -> None:
         """Removes the disk in whatever state it is."""
+        await self._volumes.delete(server_id, self.path(server_id))
         async with self._lock.held() as lock:
             await _delete_subvolume(self._partial(server_id), lock)
             await _delete_subvolume(self.path(server_id), lock)

@@ -94,7 +94,7 @@ async def create_node_pool(
     offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
     addresses = await _addresses(scope, region, owner) if body.static_ip else NO_ADDRESSES
     more = check_new_pools([("", body)], offer.zones, addresses)
-    check_pool(body, offer, scope.config.limits, more)
+    check_pool(body, owner.spec.version, offer, scope.config.limits, more)
     refuse_unoffered(owner.spec.provisioner, "", body)
     await _check_room(region, owner, scope.config.limits.max_node_pools)
     await refuse_clashes(region, namespace, [("name", PoolName(cluster, body.name))])

@@ -89,6 +89,8 @@ def pool_templates(cluster: ManagedCluster, pool: NodePool) -> tuple[Manifest, M
 
 def _server_spec(cluster: ManagedCluster, pool: NodePool) -> Body:
     spec = verda_machine_spec(pool.spec.flavor, pool.spec.image)
+    if pool.spec.root_volume is not None:
+        spec["rootVolume"] = plain(pool.spec.root_volume)
     if pool.spec.static_ip is not None:
         spec["portPoolRef"] = {"name": pool.metadata.name}
     script = pool.spec.user_script

@@ -37,13 +37,9 @@ test: lint ## Every test, from unit to end-to-end on real servers
 	$(BIN)/vks build
 	$(BIN)/pytest tests/unit tests/property tests/api tests/apiserver tests/hollow tests/cloud tests/local tests/e2e
 
-.PHONY: test-long
-test-long: venv ## Stories that take long: upgrade under traffic, repair, addresses kept under faults
-	$(BIN)/pytest -s tests/long
-
 .PHONY: soak
 soak: venv ## Re-create nodes with static addresses for about an hour
-	VKS_E2E_ROUNDS=120 $(BIN)/pytest -s tests/long/test_static_ip.py
+	VKS_E2E_ROUNDS=120 $(BIN)/pytest -s tests/e2e/test_static_ip.py
 
 .PHONY: lock
 lock: ## Pin the Python dependencies again
@@ -74,6 +70,14 @@ bench-idle: venv ## Measure what the controllers use while nobody asks for anyth
 .PHONY: bench-runtime
 bench-runtime: venv ## Compare the controller runtime with kopf and controller-runtime (20 minutes)
 	$(BIN)/python -m benchmarks.runtime
+
+.PHONY: bench-upgrade
+bench-upgrade: venv ## Count what clients notice of an upgrade and of a repair (10 minutes)
+	VKS_PUBLISH=1 $(BIN)/pytest -s tests/e2e/test_lifecycle.py
+
+.PHONY: bench-static-ip
+bench-static-ip: venv ## Count what becomes of static addresses when nodes are re-created (4 minutes)
+	VKS_PUBLISH=1 $(BIN)/pytest -s tests/e2e/test_static_ip.py
 
 SCALE ?= small
 .PHONY: bench-scale

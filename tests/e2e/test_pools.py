@@ -8,14 +8,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.apiserver import programs
+from tests.support.localregion import region_name
 
-NAME = "e2e-pools"
+NAME = region_name("pools")
 VKS = Path(sys.executable).with_name("vks")
+#: GiB of the disks of one pool's nodes.
+ROOT_VOLUME = 8
 
 pytestmark = [
     pytest.mark.timeout(1200),
@@ -99,7 +103,7 @@ def kubectl(management: str, tmp_path_factory: pytest.TempPathFactory) -> Callab
     scripts = f"pre={directory}/pre;post={directory}/post;on-failure=FailNode"
     vks(
         *("cluster", "create", "demo", "--control-plane", "1"),
-        *("--pool", f"name=plain;count=1;flavor=small;zones={NAME}-1"),
+        *("--pool", f"name=plain;count=1;flavor=small;zones={NAME}-1;root-volume={ROOT_VOLUME}"),
         *("--pool", f"name=scripted;count=1;flavor=small;zones={NAME}-2;{scripts}"),
         *("--pool", f"name=elastic;flavor=small;zones={NAME}-3;min=0;max=2;label=tier:web"),
     )
@@ -141,6 +145,37 @@ def test_scripts_run_without_secrets_and_say_how_they_went(kubectl: Callable[...
     assert "vks.verda/user-script" not in keys
     (plain,) = nodes("plain")
     assert plain["userScript"] is None
+
+
+def test_a_node_has_the_disk_that_was_asked_for(kubectl: Callable[..., Any]) -> None:
+    (plain,) = names("plain")
+    capacity = kubectl("get", "node", plain)["status"]["capacity"]["ephemeral-storage"]
+    size = int(capacity.removesuffix("Ki")) / 2**20
+    assert 0.9 * ROOT_VOLUME < size <= ROOT_VOLUME
+    change = ("pool", "update", "demo", "plain", "--root-volume", f"{ROOT_VOLUME + 1}")
+    plan = json.loads(vks(*change, "--plan", "-o", "json"))
+    assert [node["name"] for node in plan["replaced"]] == [plain]
+    assert plan["because"] == ["rootVolume"]
+
+
+def test_a_node_has_the_address_that_was_chosen_for_it(kubectl: Callable[..., Any]) -> None:
+    (plain,) = nodes("plain")
+    chosen = str(ip_address(address(plain)) + 100)
+    create = ("pool", "create", "demo", "--count", "1", "--flavor", "small", "--zones", f"{NAME}-3")
+    vks(*create, "chosen", "--static-ips", chosen)
+    (node,) = nodes("chosen")
+    assert address(node) == chosen
+    (slot,) = json.loads(vks("static-ip", "get", "chosen", "--cluster", "demo", "-o", "json"))[
+        "slots"
+    ]
+    assert (slot["address"], slot["node"], slot["state"]) == (chosen, node["name"], "InUse")
+    said = vks(*create, "other", "--static-ips", chosen, fails=True)
+    assert f"staticIP.addresses.0: {chosen} is used by" in said
+    assert [pool["name"] for pool in items("pool", "list", "demo")].count("other") == 0
+
+
+def address(node: dict[str, Any]) -> str:
+    return next(a["address"] for a in node["addresses"] if a["type"] == "InternalIP")
 
 
 def test_labels_and_taints_reach_nodes_that_stay(kubectl: Callable[..., Any]) -> None:

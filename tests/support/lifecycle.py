@@ -1,103 +1,93 @@
-"""A region with two Kubernetes releases and a cluster in it, as the lifecycle stories use them."""
+"""Cluster `demo` of a region, as the story of its middle age sees and treats it."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from vks.local.instance import Instance
-from vks.local.platform.layout import Layout
+from tests.support.clouds import Json
+from tests.support.kernelwatch import addresses
+from tests.support.localregion import PROJECT, ROOT, until
+from tests.support.workload import Workload
 
-T = TypeVar("T")
-VKS = Path(sys.executable).with_name("vks")
-ROOT = Path(__file__).parents[2]
 WORKLOAD = Path(__file__).with_name("workload.yaml")
 NODE_PORT = 30080
-NAMESPACE = "p-test"
+
+#: Where an address is: the address, its MAC, its Neutron port.
+Slot = tuple[str, str, str]
 
 
-def until(look: Callable[[], T], within: float, every: float = 0.5) -> T:
-    """The first true observation; the last one is in the failure's message."""
-    deadline = time.monotonic() + within
-    while not (seen := look()):
-        assert time.monotonic() < deadline, f"not within {within:g} s: {seen}"
-        time.sleep(every)
-    return seen
+class Lifecycle(Workload):
+    """`nodes` are Kubernetes'; `members` are the same and those to come, as VKS shows them."""
 
+    def vks(self, *arguments: str) -> str:
+        return self.region.vks(*arguments, timeout=900)
 
-@dataclass
-class Lifecycle:
-    """One local region of the tests' own, and cluster `demo` in it."""
-
-    name: str
-    kubeconfig: Path
-    killed: list[str] = field(default_factory=list)
-
-    @property
-    def layout(self) -> Layout:
-        return Layout(Instance.named(self.name))
-
-    def vks(self, *arguments: str, timeout: float = 900.0) -> str:
-        done = subprocess.run(
-            [str(VKS), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            env={**os.environ, "VKS_LOCAL_REGION": self.name},
-        )
-        assert done.returncode == 0, f"vks {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
-        return done.stdout
-
-    def read(self, *arguments: str) -> Any:
-        return json.loads(self.vks(*arguments, "-o", "json"))
-
-    def nodes(self) -> dict[str, dict[str, Any]]:
-        return {n["name"]: n for n in self.read("pool", "nodes", "demo")["items"]}
+    def members(self) -> dict[str, Json]:
+        found = self.region.read("pool", "nodes", self.name)["items"]
+        return {node["name"]: node for node in found}
 
     def ready(self, role: str) -> list[str]:
-        return sorted(n["name"] for n in self.nodes().values() if n["role"] == role and n["ready"])
-
-    def events(self) -> list[dict[str, Any]]:
-        """`GET …/clusters/demo/events`."""
-        from vks.cli.api import Api
-        from vks.cli.session import sign_in
-
-        files = {"OS_CLIENT_CONFIG_FILE": str(self.layout.clouds_yaml)}
-        api = Api(sign_in({**os.environ, **files}, "demo"))
-        items: list[dict[str, Any]] = api.get(api.path("clusters", "demo", "events"))["items"]
-        return items
-
-    def kubectl(self, *arguments: str) -> str:
-        """On the cluster."""
-        return self._kubectl(self.kubeconfig, *arguments)
-
-    def machines(self) -> list[dict[str, Any]]:
-        """The Machines of the cluster, in the management cluster."""
-        where = ("get", "machines.cluster.x-k8s.io", f"-n={NAMESPACE}", "-o=json")
-        items: list[dict[str, Any]] = json.loads(
-            self._kubectl(self.layout.management_kubeconfig, *where)
-        )["items"]
-        return items
-
-    def _kubectl(self, kubeconfig: Path, *arguments: str) -> str:
-        program = Instance.named(self.name).cache / "assets/bin/kubectl"
-        done = subprocess.run(
-            [str(program), f"--kubeconfig={kubeconfig}", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=180,
+        return sorted(
+            n["name"] for n in self.members().values() if n["role"] == role and n["ready"]
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+
+    def versions(self, role: str) -> list[str]:
+        """Of the machines that there are, those to come included."""
+        return sorted(n["version"] for n in self.members().values() if n["role"] == role)
+
+    def machines(self) -> list[Json]:
+        """The Machines of the cluster, in the management cluster."""
+        return self.region.objects("machines.cluster.x-k8s.io", self.name)
+
+    def events(self) -> list[Json]:
+        path = f"/projects/{PROJECT}/clusters/{self.name}/events"
+        items: list[Json] = self.region.look(path)["items"]
+        return items
+
+    def slots(self, pool: str) -> dict[Slot, str]:
+        """The pool's addresses and the node that has each, which the kernel confirms."""
+        shown = self.region.read("static-ip", "get", pool, "--cluster", self.name)["slots"]
+        members = self.members()
+        for slot in shown:
+            server = members[slot["node"]]["serverId"]
+            plugged = addresses(f"{self.region.instance.fabric_netns}.{server}")
+            assert plugged.get(slot["address"]) == slot["mac"], (slot, plugged)
+        return {(slot["address"], slot["mac"], slot["port"]): slot["node"] for slot in shown}
+
+    # --- upgrades
+
+    def upgrade(self, *options: str) -> str:
+        """Asks for one; the operation's id."""
+        asked = ("cluster", "upgrade", self.name, *options, "--yes", "--no-wait")
+        return str(self.region.read(*asked)["id"])
+
+    def steer(self, action: str) -> None:
+        self.vks("cluster", "upgrade", self.name, f"--{action}")
+
+    def begun(self, version: str) -> set[str]:
+        """The workers that are made at that version, as soon as there are any."""
+        return until(lambda: self._workers_of(version), bool, within=600)
+
+    def stands_still(self, version: str, seconds: float) -> None:
+        """Nothing more goes to the version for that long."""
+        began, before = time.monotonic(), self._workers_of(version)
+        while time.monotonic() < began + seconds:
+            assert self._workers_of(version) <= before
+            time.sleep(1)
+
+    def _workers_of(self, version: str) -> set[str]:
+        found = self.members().values()
+        return {n["name"] for n in found if n["role"] == "worker" and n["version"] == version}
+
+    # --- accidents
 
     def on_server(self, node: str, *command: str) -> None:
         """Run something on a node, as somebody at its console would."""
@@ -107,9 +97,10 @@ class Lifecycle:
         self._lxc("lxc-stop", node, "-k")
 
     def _lxc(self, program: str, node: str, *rest: str) -> None:
-        server = self.nodes()[node]["serverId"]
-        entered = ["nsenter", f"--net=/run/netns/vks-{self.name}", program]
-        where = ["-P", str(self.layout.home / "servers"), "-n", server]
+        server = self.members()[node]["serverId"]
+        instance = self.region.instance
+        entered = ["nsenter", f"--net={instance.fabric_netns_path}", program]
+        where = ["-P", str(instance.home / "servers"), "-n", server]
         subprocess.run([*entered, *where, *rest], check=True, capture_output=True, timeout=60)
 
     @contextmanager
@@ -117,7 +108,7 @@ class Lifecycle:
         """Uses the cluster all the while; the counts are filled in at the end."""
         counts: dict[str, Any] = {}
         command = [
-            *("nsenter", f"--net=/run/netns/vks-{self.name}"),
+            *("nsenter", f"--net={self.region.instance.fabric_netns_path}"),
             *(sys.executable, "-m", "tests.support.probes"),
             *(f"--kubeconfig={self.kubeconfig}", f"--node-port={NODE_PORT}"),
         ]
@@ -128,3 +119,10 @@ class Lifecycle:
             process.send_signal(signal.SIGTERM)
             output, _ = process.communicate(timeout=60)
         counts.update(json.loads(output))
+
+
+def seconds_until(look: Callable[[], bool], within: float) -> float:
+    """How long it took."""
+    began = time.monotonic()
+    until(look, bool, within)
+    return round(time.monotonic() - began, 1)

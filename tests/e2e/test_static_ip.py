@@ -3,7 +3,8 @@
 The machines are upstream's MachineDeployments, one per zone; Cluster API replaces what is deleted.
 Their servers are real (namespaces, addresses, boots), only Kubernetes is not installed on them:
 that would take most of the time and none of it is about addresses. `VKS_E2E_ROUNDS` asks for more
-rounds than the three dozen re-creations of the default.
+rounds than the three dozen re-creations of the default. With `VKS_PUBLISH=1` the figures become
+benchmarks/results/static-ip.json.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,8 +25,10 @@ from typing import Any, TypeVar
 import pytest
 import requests
 import yaml
-from tests.support import doorman
+from benchmarks import report
+from tests.support import doorman, leftovers
 from tests.support.kernelwatch import KernelWatch, addresses
+from tests.support.localregion import region_name
 
 from vks.kube.client import Client
 from vks.kube.config import ClientConfig
@@ -40,7 +44,7 @@ from vks.verda.credentials import CloudConfig
 T = TypeVar("T")
 Slots = dict[str, tuple[str, str, str]]  # zone -> address, MAC, port id
 
-NAME = "e2e-static"
+NAME = region_name("static")
 NETNS = f"vks-{NAME}"
 ZONES = [f"{NAME}-{number}" for number in (1, 2, 3)]
 ROUNDS = int(os.environ.get("VKS_E2E_ROUNDS", "12"))
@@ -95,7 +99,7 @@ def region() -> Iterator[dict[str, Any]]:
         yield status()
     finally:
         vks("down", "--name", NAME, "--purge")
-    assert not list(Path("/run/netns").glob(f"{NETNS}*"))
+    assert leftovers.of_region(NAME) == []
 
 
 @pytest.fixture
@@ -286,22 +290,55 @@ async def test_nodes_come_back_with_their_addresses(
     assert machines is not None
     first = await on_the_wire(machines, client)
     gateway = (await client.get(VerdaPort, "web.1", NS)).status.gateway
-    came_back = 0
+    reserved = {slot[2] for slot in first.values()}
+    total: Counter[str] = Counter()
     with KernelWatch(NETNS) as watch, doorkeeper([slot[0] for slot in first.values()]):
         assert knock(None, gateway) == "refused"
         for number in range(ROUNDS):
             machines = await recreate_all(client, faults, number)
-            assert await on_the_wire(machines, client) == first
+            found = await on_the_wire(machines, client)
             answers = [knock(m.status.server_id, gateway) for m in machines.values()]
-            assert answers == ["welcome"] * len(ZONES)
-            came_back += len(ZONES)
-            reserved = {slot[2] for slot in first.values()}
-            assert {p.id for p in await ports_of_servers(verda)} == reserved
-            assert len(await verda.compute.servers()) == len(ZONES)
+            ports = {port.id for port in await ports_of_servers(verda)}
+            counts = {
+                "recreations": len(ZONES),
+                "withAnotherAddressMACOrPort": sum(found[zone] != first[zone] for zone in ZONES),
+                "refusedClients": sum(answer != "welcome" for answer in answers),
+                "leakedOrLostPorts": len(ports ^ reserved),
+                "leakedServers": len(await verda.compute.servers()) - len(ZONES),
+            }
+            assert +Counter(counts) == {"recreations": len(ZONES)}, (found, answers, ports)
+            total.update(counts)
+        await evacuate(client, first)
     assert watch.duplicates == []
     assert watch.looks > ROUNDS
-    print(f"{came_back} re-creations, {watch.looks} looks at the kernel, 0 duplicate addresses")
     await take_down(client, verda, first)
+    publish({**total, "duplicateAddresses": len(watch.duplicates), "looksAtTheKernel": watch.looks})
+
+
+def publish(figures: dict[str, Any]) -> None:
+    figures |= {"faults": [*FAULTS], "killed": ["provider", "capi-core"]}
+    print(json.dumps(figures, indent=1))
+    if os.environ.get("VKS_PUBLISH"):
+        about = {"machine": report.machine(), "versions": report.versions()}
+        report.write("static-ip", {**about, **figures})
+
+
+async def evacuate(client: Client, slots: Slots) -> None:
+    """The node of the last zone goes to the first one, and its address with it."""
+    *_, last = ZONES
+    for zone, replicas in ((last, 0), (ZONES[0], 2)):
+        body = {"spec": {"replicas": replicas}}
+        await client.merge_patch(MachineDeployment, zone, NS, body)
+
+    async def moved() -> list[VerdaMachine]:
+        found = (await client.list(VerdaMachine, NS)).items
+        up = [m for m in found if m.status.initialization.provisioned]
+        zones = {m.spec.availability_zone for m in found}
+        return up if len(up) == len(found) == len(ZONES) and last not in zones else []
+
+    machines = {m.metadata.name: m for m in await eventually(moved)}
+    plugged = await on_the_wire(machines, client)
+    assert sorted(plugged.values()) == sorted(slots.values())
 
 
 async def ports_of_servers(verda: Cloud) -> list[Any]:

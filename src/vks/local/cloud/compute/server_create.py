@@ -36,7 +36,7 @@ def create_servers(call: Call) -> Reply:
     given, hints = parse_request(call)
     flavor = _flavor(call, str(given["flavorRef"]))
     boot = boot_of(given)
-    check_size(boot.volume, _image(call, boot.image_id, flavor))
+    check_size(boot.volume, _image(call, boot, flavor))
     public_key = _public_key(call, given.get("key_name"))
     group = _group(call, hints)
     zone = _zone(call, given.get("availability_zone"))
@@ -144,17 +144,21 @@ def _flavor(call: Call, flavor_id: str) -> Flavor:
     return flavor
 
 
-def _image(call: Call, image_id: str, flavor: Flavor) -> Image:
-    image = IMAGES.get(call.db, id=image_id)
+def _image(call: Call, boot: Boot, flavor: Flavor) -> Image:
+    image = IMAGES.get(call.db, id=boot.image_id)
     public = image is not None and (
         image.visibility == "public" or image.project_id == call.caller.project
     )
     if image is None or not public:
+        if boot.volume is not None:
+            raise bad_request(
+                f"Block Device Mapping is Invalid: failed to get image {boot.image_id}."
+            )
         raise bad_request("Can not find requested image")
     if image.min_ram > flavor.ram:
         raise bad_request("Flavor's memory is too small for requested image.")
     if image.status != "active":
-        raise bad_request(f"Image {image_id} is not active.")
+        raise bad_request(f"Image {boot.image_id} is not active.")
     return image
 
 

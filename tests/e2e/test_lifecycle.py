@@ -21,7 +21,7 @@ OLD, NEW = "v1.35.4", "v1.36.3"
 #: Seconds until a node that died is replaced.
 REPAIRED = 180.0
 #: Seconds for which nothing happens in a paused upgrade.
-PAUSE = 10.0
+PAUSE = 5.0
 
 # Without the older release in the cache the first test waits for its build.
 pytestmark = [

@@ -220,7 +220,7 @@ async def rolled_out(vks: Vks) -> None:
         await vks.client.apply(MachineSet, {"metadata": about, "spec": body}, field_manager="core")
         made = {"metadata": about, "spec": spec["template"]["spec"]}
         await vks.client.apply(Machine, made, field_manager="core")
-        since = {"lastTransitionTime": "2030-01-01T00:00:00Z"}
+        since = {"message": "", "lastTransitionTime": "2030-01-01T00:00:00Z"}
         ready = {"type": "Ready", "status": "True", "reason": "Ready", **since}
         await vks.client.merge_patch(
             Machine, name, vks.namespace, {"status": {"conditions": [ready]}}, subresource="status"

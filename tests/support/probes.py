@@ -73,7 +73,9 @@ class Probes:
         self.counts = {"apiRead": Count(), "apiWrite": Count(), "http": Count()}
 
     async def run(self, stop: asyncio.Event) -> None:
-        await self._find_nodes()
+        while not self._nodes:
+            await self._find_nodes()
+            await asyncio.sleep(_RETRY_AFTER)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(1.0, self._find_nodes, stop))
             group.create_task(self._every(2 / API_HZ, self._count("apiRead", self._read), stop))
@@ -131,14 +133,16 @@ class Probes:
                 raise RefusedError(f"GET {answer.status} from {node}")
 
     async def _find_nodes(self) -> None:
-        """Workers that take part and are well. When the API is silent, those of before."""
+        """Workers that take part and are well. When the API is silent, or none is well, those of
+        before: network load balancers fail open."""
         try:
             found = await self._call("GET", "/api/v1/nodes?resourceVersion=0")
         except (aiohttp.ClientError, TimeoutError, RefusedError, OSError):
             return
         nodes = [address(node) for node in found["items"] if takes_part(node)]
         well = await asyncio.gather(*(self._serves(node) for node in nodes))
-        self._nodes = [node for node, healthy in zip(nodes, well, strict=True) if healthy]
+        healthy = [node for node, is_well in zip(nodes, well, strict=True) if is_well]
+        self._nodes = healthy or self._nodes
 
     async def _serves(self, node: str) -> bool:
         """What load balancers ask of a node: kube-proxy's health. Ready comes earlier."""

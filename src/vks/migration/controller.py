@@ -1,20 +1,25 @@
-"""The ClusterMigration controller. So far it plans; the phases that change something follow."""
+"""The ClusterMigration controller: decides on a move, makes it, says how far it came."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import msgspec
+import structlog
 
 from vks.kube.apply import Applier
 from vks.kube.client import Client
-from vks.kube.conditions import ConditionSet, conditions_body
-from vks.kube.errors import ApiError, NotFound
+from vks.kube.conditions import ConditionSet
 from vks.kube.objects import Key
 from vks.kube.times import rfc3339
-from vks.migration.plan.observe import observe
-from vks.migration.plan.outcome import Outcome, outcome
-from vks.resources.clustermigration import ClusterMigration
+from vks.migration.phases import PHASES
+from vks.migration.plan.phase import Planner
+from vks.migration.run import runner, status
+from vks.migration.run.decide import Advance, Begin, Keep, MakePlan, Rest, TakeBack, decide
+from vks.migration.run.phase import Phase
+from vks.migration.run.runner import Outcome
+from vks.migration.run.scope import FIELD_MANAGER, Scope
+from vks.resources.clustermigration import ClusterMigration, MigrationPhase
 from vks.resources.legacycluster import LegacyCluster
 from vks.resources.legacynode import LegacyNode
 from vks.runtime.clock import Clock
@@ -27,118 +32,175 @@ from vks.verda.accounts import Accounts
 from vks.verda.errors import CloudError
 from vks.verda.failures import after, reason_of
 
-NAME = "vks-migration"
-PLANNED = "Planned"
-#: What stands in a plan for the address that the load balancer will get.
-VIP = "the load balancer's address"
-#: Seconds after which a cluster whose API does not answer is asked again.
-RETRY = 5.0
+#: Seconds between looks at a phase that is kept, beside news of the cluster and its nodes.
+KEEP = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+class Stores:
+    """The caches: migrations, and what they move."""
+
+    def __init__(
+        self,
+        migrations: Store[ClusterMigration],
+        clusters: Store[LegacyCluster],
+        nodes: Store[LegacyNode],
+    ) -> None:
+        self.migrations = migrations
+        self.clusters = clusters
+        self._nodes = nodes
+
+    def nodes_of(self, cluster: Key) -> list[LegacyNode]:
+        """Those that stay, by name."""
+        found = self._nodes.by_index("cluster", str(cluster))
+        return sorted((n for n in found if not n.deleting), key=lambda node: node.metadata.name)
 
 
 class MigrationReconciler:
     def __init__(
         self,
         client: Client,
-        migrations: Store[ClusterMigration],
+        stores: Stores,
         accounts: Accounts,
         clock: Clock,
+        phases: Sequence[Phase] = PHASES,
     ) -> None:
         self._client = client
-        self._migrations = migrations
+        self._stores = stores
         self._accounts = accounts
         self._clock = clock
-        self._applier = Applier(client, NAME)
+        self._phases = phases
+        self._planner = Planner(client, accounts, clock)
+        self._applier = Applier(client, FIELD_MANAGER)
 
     async def reconcile(self, key: Key) -> Result:
-        migration = self._migrations.get(key)
+        migration = self._stores.migrations.get(key)
         if migration is None or migration.deleting:
-            return DONE
-        plan = migration.status.plan
-        if plan is not None and plan.request == migration.spec.plan_request:
             return DONE
         conditions = ConditionSet(
             migration.status.conditions,
-            (PLANNED,),
+            status.owned_conditions(self._phases),
             now=self._clock.now(),
             generation=migration.metadata.generation,
         )
+        conditions.set(status.PAUSED, migration.spec.paused, "AsAsked")
+        move = decide(migration, self._phases)
+        match move:
+            case MakePlan():
+                body, result = await self._planner.plan(migration, conditions)
+                return await self._publish(migration, body, result)
+            case Begin(phase=phase):
+                log.info("phase begins", migration=str(key), phase=phase.name)
+                records = status.begin(migration.status.phases, phase, self._now())
+                return await self._tell(migration, conditions, DONE, records)
+            case Advance(phase=phase) | Keep(phase=phase):
+                return await self._forward(migration, conditions, phase)
+            case TakeBack(phase=phase):
+                return await self._back(migration, conditions, phase)
+            case Rest():
+                if migration.spec.rollback and not migration.status.phases:
+                    conditions.set(status.ROLLED_BACK, True, status.ROLLED_BACK)
+                return await self._tell(migration, conditions, DONE)
+
+    async def _forward(
+        self, migration: ClusterMigration, conditions: ConditionSet, phase: Phase
+    ) -> Result:
+        outcome, progress = await self._take(migration, phase, back=False)
+        status.tell(conditions, phase, outcome)
+        records = status.advance(migration.status.phases, phase, outcome, self._now())
+        result = outcome.result if not outcome.finished else Result(KEEP)
+        return await self._tell(migration, conditions, result, records, progress)
+
+    async def _back(
+        self, migration: ClusterMigration, conditions: ConditionSet, phase: Phase
+    ) -> Result:
+        """A phase that was finished is so no more: that is written down first."""
+        records = migration.status.phases
+        if any(r.name == phase.name and r.finished_at is not None for r in records):
+            log.info("phase is taken back", migration=str(migration.key), phase=phase.name)
+            status.tell_way_back(conditions, phase, Outcome("Begin", "RollingBack"))
+            opened = status.begin(records, phase, self._now())
+            return await self._tell(migration, conditions, DONE, opened)
+        outcome, progress = await self._take(migration, phase, back=True)
+        status.tell_way_back(conditions, phase, outcome)
+        left = status.taken_back(records, phase, outcome)
+        return await self._tell(migration, conditions, outcome.result, left, progress)
+
+    async def _take(
+        self, migration: ClusterMigration, phase: Phase, *, back: bool
+    ) -> tuple[Outcome, dict[str, str]]:
         try:
-            made = await self._plan(Key(key.namespace, migration.spec.cluster_name))
+            scope = await self._scope(migration)
         except (Waiting, CloudError) as failure:
-            conditions.set(PLANNED, False, *reason_of(failure))
-            return await self._publish(migration, None, conditions, after([failure]))
-        except ApiError as error:
-            conditions.set(PLANNED, False, error.reason, error.message)
-            return await self._publish(migration, None, conditions, Result(RETRY))
-        conditions.set(PLANNED, True, "Refused" if made.refusals else "Planned", made.summary)
-        return await self._publish(migration, made, conditions, DONE)
+            return Outcome("Look", *reason_of(failure), after([failure])), {}
+        async with scope:
+            outcome = await (runner.back if back else runner.forward)(phase, scope)
+            return outcome, scope.progress
 
-    async def _plan(self, key: Key) -> Outcome:
-        """From what is true now: no cache is asked. Raises Waiting, CloudError, ApiError."""
-        try:
-            cluster = await self._client.get(LegacyCluster, key.name, key.namespace)
-        except NotFound:
-            message = "the legacy provisioner has no such cluster"
-            raise Waiting("NotLegacy", message, 5.0) from None
-        nodes = [
-            node
-            for node in (await self._client.list(LegacyNode, key.namespace)).items
-            if node.spec.cluster_name == key.name and not node.deleting
-        ]
-        cloud = (await self._accounts.of(cluster)).cloud
-        facts = await observe(self._client, cluster, nodes, cloud, self._clock.now())
-        return outcome(facts, endpoint=VIP)
+    async def _scope(self, migration: ClusterMigration) -> Scope:
+        key = Key(migration.metadata.namespace, migration.spec.cluster_name)
+        cluster = self._stores.clusters.get(key)
+        if cluster is None:
+            raise Waiting("NotLegacy", "the legacy provisioner has no such cluster")
+        account = await self._accounts.of(cluster)
+        nodes = self._stores.nodes_of(key)
+        return Scope(self._client, migration, cluster, nodes, account, self._clock)
 
-    async def _publish(
+    async def _tell(
         self,
         migration: ClusterMigration,
-        made: Outcome | None,
         conditions: ConditionSet,
         result: Result,
+        records: Sequence[MigrationPhase] | None = None,
+        progress: dict[str, str] | None = None,
     ) -> Result:
-        status: dict[str, Any] = {
-            "phase": "Planning",
-            "conditions": conditions_body(conditions.all()),
-        }
-        if made is not None:
-            request = migration.spec.plan_request
-            status["phase"] = "Refused" if made.refusals else "Planned"
-            status["plan"] = plan_body(made, request, rfc3339(self._clock.now()))
-        elif migration.status.plan is not None:
-            status["plan"] = msgspec.to_builtins(migration.status.plan)
+        body = status.status_body(
+            migration, conditions, self._phases, records=records, progress=progress
+        )
+        return await self._publish(migration, body, result)
+
+    async def _publish(
+        self, migration: ClusterMigration, body: dict[str, Any], result: Result
+    ) -> Result:
         meta = {"name": migration.metadata.name, "namespace": migration.metadata.namespace}
-        body = {"metadata": meta, "status": status}
-        await self._applier.apply(ClusterMigration, body, observed=migration, subresource="status")
+        document = {"metadata": meta, "status": body}
+        await self._applier.apply(
+            ClusterMigration, document, observed=migration, subresource="status"
+        )
         return result
 
-
-def plan_body(made: Outcome, request: str, now: str) -> dict[str, Any]:
-    """The plan as the status holds it."""
-    return {
-        "request": request,
-        "made": now,
-        "summary": made.summary,
-        "refusals": msgspec.to_builtins(made.refusals),
-        "nodes": [{"name": node.node, "changes": list(node.changes)} for node in made.nodes],
-        "arguments": made.arguments,
-        "serverNames": list(made.server_names),
-        "rolled": list(made.rolled),
-        "seconds": made.seconds,
-    }
+    def _now(self) -> str:
+        return rfc3339(self._clock.now())
 
 
-def setup(manager: Manager) -> Controller:
+def setup(manager: Manager, phases: Sequence[Phase] = PHASES) -> Controller:
     """Add everything that migrates to the manager."""
     accounts = Accounts(manager.client, lambda key: None, manager.clock)
-    reconciler = MigrationReconciler(
-        manager.client,
+    stores = Stores(
         manager.informer(ClusterMigration).store,
-        accounts,
-        manager.clock,
+        manager.informer(LegacyCluster).store,
+        manager.informer(LegacyNode, indexers={"cluster": _cluster_index}).store,
     )
+    reconciler = MigrationReconciler(manager.client, stores, accounts, manager.clock, phases)
     controller = Controller(
-        "clustermigration", reconciler.reconcile, workers=4, watches=[Watch(ClusterMigration)]
+        "clustermigration",
+        reconciler.reconcile,
+        workers=4,
+        watches=[
+            Watch(ClusterMigration),
+            Watch(LegacyCluster),  # the migration is named like its cluster
+            Watch(LegacyNode, _migration_of),
+        ],
     )
     manager.add(accounts)
     manager.add(controller)
     return controller
+
+
+def _cluster_index(node: LegacyNode) -> list[str]:
+    return [str(key) for key in _migration_of(node)]
+
+
+def _migration_of(node: LegacyNode) -> Iterable[Key]:
+    return [Key(node.metadata.namespace, node.spec.cluster_name)]

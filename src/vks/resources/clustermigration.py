@@ -7,16 +7,24 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from vks.kube.objects import Condition, KubeObject, KubeStruct, Resource
-from vks.resources.fields import ConditionList, DnsLabel
+from vks.resources.fields import ConditionList, DnsLabel, NamedList
 from vks.resources.project import GROUP, VERSION
 from vks.resources.validation import immutable
 
+#: How far a migration goes by itself, in the order of the phases.
+Target = Literal["Planned", "Prepared", "Adopted", "Converted", "Finalized"]
+
 
 class ClusterMigrationSpec(KubeStruct, frozen=True, kw_only=True):
-    """Named like its cluster. Another value of `plan_request` asks for another plan."""
+    """Named like its cluster. Another value of `plan_request` asks for another plan. `paused`
+    holds it between two steps; `rollback` takes back whatever has been done, whatever the target
+    says."""
 
     cluster_name: DnsLabel
     plan_request: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    target: Target = "Planned"
+    paused: bool = False
+    rollback: bool = False
 
 
 class MigrationFinding(KubeStruct, frozen=True, kw_only=True):
@@ -49,9 +57,35 @@ class MigrationPlan(KubeStruct, frozen=True, kw_only=True):
     seconds: int = 0
 
 
+class MigrationPhase(KubeStruct, frozen=True, kw_only=True):
+    """A phase that has begun. `finished_at` None: it is under way, at `step`, or being taken
+    back."""
+
+    name: str
+    started_at: str
+    finished_at: str | None = None
+    step: str = ""
+
+
+class MigrationProgress(KubeStruct, frozen=True, kw_only=True):
+    """What was last done to a node, or is being done."""
+
+    name: str
+    step: str
+
+
 class ClusterMigrationStatus(KubeStruct, frozen=True, kw_only=True):
-    phase: Literal["Planning", "Refused", "Planned"] = "Planning"
+    """`phases` are those that have begun and are not taken back, in order."""
+
+    phase: Literal[
+        "Planning", "Refused", "Planned",
+        "Preparing", "Prepared", "Adopting", "Adopted",
+        "Converting", "Converted", "Finalizing", "Finalized",
+        "RollingBack", "RolledBack",
+    ] = "Planning"  # fmt: skip
     plan: MigrationPlan | None = None
+    phases: Annotated[tuple[MigrationPhase, ...], NamedList] = ()
+    nodes: Annotated[tuple[MigrationProgress, ...], NamedList] = ()
     conditions: Annotated[tuple[Condition, ...], ConditionList] = ()
 
 

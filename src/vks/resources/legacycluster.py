@@ -64,7 +64,8 @@ class LegacyNetworkSpec(KubeStruct, frozen=True, kw_only=True):
 
 class LegacyClusterSpec(KubeStruct, frozen=True, kw_only=True):
     """`version` is what the images bring; `add_ons` names a ConfigMap whose values are manifests
-    that are applied to the cluster, beside cluster DNS, which every cluster gets."""
+    that are applied to the cluster, beside cluster DNS, which every cluster gets. `endpoint` is
+    that of a load balancer, once there is one: users and nodes are sent there."""
 
     region: CloudName
     identity_ref: LocalReference
@@ -74,6 +75,7 @@ class LegacyClusterSpec(KubeStruct, frozen=True, kw_only=True):
     network: LegacyNetworkSpec
     kube_proxy: KubeProxySpec = KubeProxySpec()
     add_ons: LocalReference | None = None
+    endpoint: Endpoint | None = None
 
 
 class LegacyControlPlaneStatus(KubeStruct, frozen=True, kw_only=True):

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+import msgspec
+
 from vks.kube.objects import Condition, KubeObject, KubeStruct, Resource
-from vks.resources.fields import CloudName, ConditionList, DnsLabel, SshPublicKey
+from vks.resources.fields import CloudName, ConditionList, DnsLabel, IPv4Text, SshPublicKey
 from vks.resources.legacycluster import GROUP, VERSION
-from vks.resources.validation import immutable
+from vks.resources.validation import fixed, immutable
+
+
+class NodePreparation(KubeStruct, frozen=True, kw_only=True):
+    """What a node runs differently while its cluster moves to Cluster API.
+
+    `etcd_name` is its member's other name, `server_names` are what its API server's certificate is
+    good for besides, `kubeadm` lets its services do what `kubeadm join` asks for. `drained`: the
+    others do not use its API server; `detour` is the address of the one that answers new
+    connections to it meanwhile.
+    """
+
+    etcd_name: DnsLabel | None = None
+    server_names: Annotated[tuple[CloudName, ...], msgspec.Meta(max_length=100)] = ()
+    kubeadm: bool = False
+    drained: bool = False
+    detour: IPv4Text | None = None
 
 
 class LegacyNodeSpec(KubeStruct, frozen=True, kw_only=True):
@@ -50,7 +68,10 @@ class LegacyNodeStatus(KubeStruct, frozen=True, kw_only=True):
 
 class LegacyNode(KubeObject, frozen=True, kw_only=True):
     resource: ClassVar[Resource] = Resource(GROUP, VERSION, "LegacyNode", "legacynodes")
-    validations: ClassVar[tuple[dict[str, str], ...]] = (immutable("spec"),)
+    validations: ClassVar[tuple[dict[str, str], ...]] = (
+        *(immutable(f"spec.{name}") for name in ("clusterName", "role", "zone", "flavor", "image")),
+        fixed("spec.pool"),
+    )
     spec: LegacyNodeSpec
     status: LegacyNodeStatus = LegacyNodeStatus()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.apiserver.service.conftest import Vks
 from tests.apiserver.service.test_legacy import made
 from tests.support.service import cluster_request
@@ -36,9 +38,42 @@ async def test_an_operator_asks_for_plans_and_reads_the_last(vks: Vks) -> None:
     assert again["plan"]["id"] == first
 
 
+async def test_verbs_are_refused_until_they_make_sense_and_then_recorded(vks: Vks) -> None:
+    await made(vks)
+    operator = {"x_auth_token": "operator"}
+    assert (await vks.call("POST", f"{PATH}/start", {}, **operator)).status_code == 404
+    first = (await vks.call("POST", f"{PATH}/plan", **operator)).json()["requested"]
+    assert (await vks.call("POST", f"{PATH}/start", {}, **operator)).status_code == 409
+    await told(vks, plan={"request": first, "made": "2026-01-01T00:00:00Z"}, phase="Planned")
+    until = {"until": "Prepared"}
+    started = (await vks.call("POST", f"{PATH}/start", until, **operator)).json()
+    assert (started["target"], started["paused"]) == ("Prepared", False)
+    wrong = await vks.call("POST", f"{PATH}/start", {"until": "Moon"}, **operator)
+    assert wrong.status_code == 422, wrong.text
+    record = {"name": "Prepare", "startedAt": "2026-01-01T00:00:00Z", "step": "LoadBalancer"}
+    await told(vks, phase="Preparing", phases=[record])
+    for verb in ("plan", "finalize"):
+        answer = await vks.call("POST", f"{PATH}/{verb}", **operator)
+        assert answer.status_code == 409, answer.text
+    assert (await vks.call("POST", f"{PATH}/pause", **operator)).json()["paused"]
+    assert not (await vks.call("POST", f"{PATH}/resume", **operator)).json()["paused"]
+    back = (await vks.call("POST", f"{PATH}/rollback", **operator)).json()
+    assert (back["rollback"], back["phases"][0]["step"]) == (True, "LoadBalancer")
+    assert (await vks.call("POST", f"{PATH}/start", {}, **operator)).status_code == 409
+
+
+async def told(vks: Vks, **status: Any) -> None:
+    """As the controller would tell it."""
+    patch = {"status": status}
+    await vks.client.merge_patch(
+        ClusterMigration, "old", vks.namespace, patch, subresource="status"
+    )
+
+
 async def test_for_users_there_is_no_migration(vks: Vks) -> None:
     await made(vks)
-    for method, path in (("POST", f"{PATH}/plan"), ("GET", PATH)):
+    verbs = ("plan", "start", "pause", "resume", "rollback", "finalize")
+    for method, path in (*(("POST", f"{PATH}/{verb}") for verb in verbs), ("GET", PATH)):
         answer = await vks.call(method, path)
         assert answer.status_code == 404, answer.text
     assert (await vks.client.list(ClusterMigration, vks.namespace)).items == []

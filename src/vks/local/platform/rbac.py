@@ -83,7 +83,7 @@ def _rules(component: str) -> list[dict[str, Any]]:
         return [
             *common,
             _rule(["vks.verda"], ["clustermigrations", "clustermigrations/status"], _WRITE),
-            _rule(["legacy.vks.verda"], ["*"], _READ),
+            _rule(["legacy.vks.verda"], ["*"], _WRITE),
             _rule([""], ["secrets"], _READ),
         ]
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Literal
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -13,9 +14,12 @@ from vks.resources.clustermigration import ClusterMigration, MigrationPlan
 from vks.resources.managedcluster import ManagedCluster
 from vks.service.api.context import Name, Scope, ScopeIn
 from vks.service.api.problems import Problem
-from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster
+from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, patch_spec
 from vks.service.api.shapes import Model
 from vks.service.names import CLUSTER_LABEL
+
+#: The phase that there is no way back from.
+FINALIZE = "Finalize"
 
 router = APIRouter(prefix="/projects/{project}/clusters/{cluster}/migration", tags=["migration"])
 
@@ -46,15 +50,42 @@ class PlanView(Model):
     seconds: int
 
 
+class PhaseView(Model):
+    """A phase that has begun; `step` is where it is, while it is under way."""
+
+    name: str
+    started_at: str
+    finished_at: str | None
+    step: str
+
+
+class ProgressView(Model):
+    """What was last done to a node, or is being done."""
+
+    name: str
+    step: str
+
+
 class MigrationView(Model):
-    """`requested` is the id of the plan that was asked for last; `message` says what it waits
-    for."""
+    """`requested` is the id of the plan that was asked for last, `target` how far the migration
+    goes by itself; `message` says what it waits for."""
 
     cluster: str
     phase: str
+    target: str
+    paused: bool
+    rollback: bool
     requested: str
     plan: PlanView | None
+    phases: list[PhaseView]
+    nodes: list[ProgressView]
     message: str
+
+
+class StartRequest(Model):
+    """How far to go; to the end that there is a way back from, if not said otherwise."""
+
+    until: Literal["Prepared", "Adopted", "Converted"] = "Converted"
 
 
 def refuse_users(scope: Scope) -> None:
@@ -78,7 +109,12 @@ async def plan_migration(scope: ScopeIn, cluster: Name, request: Request) -> Mig
     refuse_users(scope)
     region, found = await _legacy_cluster(scope, cluster)
     meta = found.metadata
-    wanted = uuid.uuid4().hex
+    spec = {
+        "planRequest": uuid.uuid4().hex,
+        "target": "Planned",
+        "paused": False,
+        "rollback": False,
+    }
     body = {
         "metadata": {
             "name": cluster,
@@ -86,34 +122,97 @@ async def plan_migration(scope: ScopeIn, cluster: Name, request: Request) -> Mig
             "labels": {CLUSTER_LABEL: cluster},
             "ownerReferences": [owner_reference(found)],
         },
-        "spec": {"clusterName": cluster, "planRequest": wanted},
+        "spec": {"clusterName": cluster, **spec},
     }
     try:
         made = await region.client.create(ClusterMigration, body, field_manager=FIELD_MANAGER)
     except AlreadyExists:
-        patch = {"spec": {"planRequest": wanted}}
-        made = await region.client.merge_patch(
-            ClusterMigration, cluster, meta.namespace, patch, field_manager=FIELD_MANAGER
-        )
+        present = await region.client.get(ClusterMigration, cluster, meta.namespace)
+        if present.status.phases:
+            raise Problem("conflict", "the migration is under way") from None
+        made = await patch_spec(region.client, present, spec)
     return _view(made)
+
+
+@router.post("/start", operation_id="startMigration", status_code=202)
+async def start_migration(scope: ScopeIn, cluster: Name, body: StartRequest) -> MigrationView:
+    """Begins, or goes on to a later phase."""
+    region, present = await _migration(scope, cluster)
+    plan = present.status.plan
+    if present.spec.rollback:
+        raise Problem("conflict", "the migration is being rolled back; plan again afterwards")
+    if plan is None or plan.request != present.spec.plan_request:
+        raise Problem("conflict", "there is no plan yet")
+    if plan.refusals and not present.status.phases:
+        raise Problem("conflict", f"the plan is refused: {plan.summary}")
+    return _view(await patch_spec(region.client, present, {"target": body.until, "paused": False}))
+
+
+@router.post("/pause", operation_id="pauseMigration", status_code=202)
+async def pause_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
+    """Holds it before its next step."""
+    region, present = await _migration(scope, cluster)
+    return _view(await patch_spec(region.client, present, {"paused": True}))
+
+
+@router.post("/resume", operation_id="resumeMigration", status_code=202)
+async def resume_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
+    """Goes on where it was paused."""
+    region, present = await _migration(scope, cluster)
+    return _view(await patch_spec(region.client, present, {"paused": False}))
+
+
+@router.post("/rollback", operation_id="rollBackMigration", status_code=202)
+async def roll_back_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
+    """Takes back whatever has been done, the last phase first."""
+    region, present = await _migration(scope, cluster)
+    if any(record.name == FINALIZE for record in present.status.phases):
+        raise Problem("conflict", "what is finalized cannot be taken back")
+    return _view(await patch_spec(region.client, present, {"rollback": True, "paused": False}))
+
+
+@router.post("/finalize", operation_id="finalizeMigration", status_code=202)
+async def finalize_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
+    """Removes what is left of the legacy provisioner. There is no way back."""
+    region, present = await _migration(scope, cluster)
+    if present.spec.rollback or present.status.phase not in ("Converted", "Finalizing"):
+        raise Problem("conflict", f"the migration is {present.status.phase}, not Converted")
+    return _view(await patch_spec(region.client, present, {"target": "Finalized", "paused": False}))
+
+
+async def _migration(scope: Scope, cluster: str) -> tuple[Region, ClusterMigration]:
+    """Raises Problem for whoever is no operator, and for a cluster without a plan."""
+    refuse_users(scope)
+    region, found = await find_cluster(scope.regions, scope.caller, cluster)
+    return region, await region.client.get(ClusterMigration, cluster, found.metadata.namespace)
 
 
 @router.get("", operation_id="getMigration")
 async def get_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
     """How far the migration is, and its last plan."""
-    refuse_users(scope)
-    region, found = await find_cluster(scope.regions, scope.caller, cluster)
-    return _view(await region.client.get(ClusterMigration, cluster, found.metadata.namespace))
+    _, present = await _migration(scope, cluster)
+    return _view(present)
 
 
 def _view(migration: ClusterMigration) -> MigrationView:
-    status = migration.status
-    waits = next((c for c in status.conditions if c.status != "True"), None)
+    spec, status = migration.spec, migration.status
+    # What it waits for is told by the last phase that has begun, or by the plan.
+    waits = next(
+        (c for c in reversed(status.conditions) if c.status == "False" and c.message), None
+    )
     return MigrationView(
-        cluster=migration.spec.cluster_name,
+        cluster=spec.cluster_name,
         phase=status.phase,
-        requested=migration.spec.plan_request,
+        target=spec.target,
+        paused=spec.paused,
+        rollback=spec.rollback,
+        requested=spec.plan_request,
         plan=_plan(status.plan) if status.plan is not None else None,
+        phases=[
+            PhaseView(name=p.name, started_at=p.started_at, finished_at=p.finished_at, step=p.step)
+            for p in status.phases
+        ],
+        nodes=[ProgressView(name=node.name, step=node.step) for node in status.nodes],
         message=f"{waits.reason}: {waits.message}" if waits is not None else "",
     )
 

@@ -1,0 +1,1 @@
+"""The phase runner: what a migration does next, and how far it came."""

@@ -20,7 +20,7 @@ from vks.provider.ownership import CLUSTER_FINALIZER, claim, owner_grace
 from vks.provider.stores import Stores, cluster_name
 from vks.provider.verdacluster.delete import delete_all
 from vks.provider.verdacluster.identity import keep_identity, let_go_of_identity
-from vks.provider.verdacluster.loadbalancer import API_PORT, ensure_load_balancer
+from vks.provider.verdacluster.loadbalancer import ensure_load_balancer
 from vks.provider.verdacluster.scope import Scope
 from vks.provider.verdacluster.servergroups import ensure_server_groups
 from vks.provider.verdacluster.status import Outcome, decide_status, endpoint_of, status_body
@@ -36,6 +36,7 @@ from vks.resources.verdaport import VerdaPortPool
 from vks.runtime.clock import Clock
 from vks.runtime.result import DONE, Result, Waiting
 from vks.verda.accounts import Accounts
+from vks.verda.apibalancer import API_PORT
 from vks.verda.clusternetwork import Wanted, ensure_network
 from vks.verda.errors import CloudError
 from vks.verda.failures import Failure, after, reason_of

@@ -12,7 +12,6 @@ import msgspec
 from vks.kube.client import Client
 from vks.kube.errors import NotFound as ObjectNotFound
 from vks.provider.conditions import BOOTSTRAP_DATA_READY, LOAD_BALANCER_READY, SERVER_READY
-from vks.provider.verdacluster.loadbalancer import API_PORT
 from vks.provider.verdamachine.observation import (
     NO_ROOM,
     AskServer,
@@ -31,6 +30,7 @@ from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.core import Secret
 from vks.runtime.result import ReconcileError, Waiting
 from vks.verda.accounts import Account
+from vks.verda.apibalancer import API_PORT
 from vks.verda.compute import MAX_USER_DATA, Server, ServerRequest
 from vks.verda.errors import CloudError, Conflict, NotFound
 from vks.verda.network import PortRequest

@@ -11,13 +11,13 @@ from vks.kube.client import Client
 from vks.kube.objects import Condition, find_condition
 from vks.provider.conditions import DELETING
 from vks.provider.ownership import owner_id
-from vks.provider.verdacluster.loadbalancer import API_PORT
 from vks.provider.verdamachine.slot import release_slots
 from vks.resources.contract import CONTROL_PLANE_LABEL
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
 from vks.runtime.result import Waiting
 from vks.verda.accounts import Account
+from vks.verda.apibalancer import API_PORT
 from vks.verda.errors import Conflict
 from vks.verda.loadbalancer import Member
 

@@ -37,6 +37,7 @@ class LegacyNodeSpec(KubeStruct, frozen=True, kw_only=True):
     zone: CloudName
     flavor: CloudName
     image: CloudName
+    preparation: NodePreparation | None = None
     ssh_public_key: SshPublicKey | None = None
 
 
@@ -50,7 +51,7 @@ class EtcdMember(KubeStruct, frozen=True, kw_only=True):
 
 class LegacyNodeStatus(KubeStruct, frozen=True, kw_only=True):
     """`version` is the Kubernetes version that the node's image brought, `plan` the digest of
-    what the agent was told last."""
+    what the agent was told last, `api_servers` what the node's way to the API leads to."""
 
     port_id: str | None = None
     address: str = ""
@@ -61,6 +62,7 @@ class LegacyNodeStatus(KubeStruct, frozen=True, kw_only=True):
     pod_cidr: str = ""
     plan: str = ""
     etcd: EtcdMember | None = None
+    api_servers: tuple[str, ...] = ()
     #: The flags of what really runs on the node, by component; see `vks.legacy`.
     running: dict[str, dict[str, str]] = {}
     conditions: Annotated[tuple[Condition, ...], ConditionList] = ()
@@ -71,6 +73,7 @@ class LegacyNode(KubeObject, frozen=True, kw_only=True):
     validations: ClassVar[tuple[dict[str, str], ...]] = (
         *(immutable(f"spec.{name}") for name in ("clusterName", "role", "zone", "flavor", "image")),
         fixed("spec.pool"),
+        fixed("spec.sshPublicKey"),
     )
     spec: LegacyNodeSpec
     status: LegacyNodeStatus = LegacyNodeStatus()

@@ -135,7 +135,7 @@ def cluster_facts(**more: Any) -> ClusterFacts:
         service_cidr="10.96.0.0/16",
         kube_proxy=KubeProxySpec(mode="nftables", conntrack_max_per_core=0),
         **{
-            "control_planes": ("10.0.0.1", "10.0.0.2"),
+            "api_servers": ("10.0.0.1:6443", "10.0.0.2:6443"),
             "authority": KeyPair("CA-CERT", "CA-KEY"),
             "requestheader_authority": KeyPair("FRONT-CERT", "FRONT-KEY"),
             "service_account_key": "SA-KEY",

@@ -22,6 +22,8 @@ _RECONNECT = (0.25, 5.0)
 _RETRY, _VERIFY = 2.0, 30.0
 #: Seconds between rounds of probes, while something fails and when all is well.
 _PROBE, _PROBE_STEADY = 0.5, 5.0
+#: Seconds after another plan in which services may still be on their way from old to new.
+_SETTLING = 90.0
 _PROBE_TIMEOUT = 3.0
 
 
@@ -42,6 +44,7 @@ class Agent:
         self._failure = ""
         self._running: dict[str, list[str]] = {}
         self._stale = True  # services may have been restarted since they were looked at
+        self._settled_at = float("-inf")
         self._changed = asyncio.Event()
         self._report_soon = asyncio.Event()
 
@@ -104,6 +107,7 @@ class Agent:
                     _log(f"plan {plan['digest']} not applied: {error}")
                 if digest != self._applied:
                     self._applied = digest
+                    self._settled_at = asyncio.get_running_loop().time() + _SETTLING
                     self._report_soon.set()
             pause = _RETRY if self._failure else _VERIFY
             with contextlib.suppress(TimeoutError):
@@ -141,8 +145,9 @@ class Agent:
         }
 
     async def _look(self, services: list[str]) -> dict[str, list[str]]:
-        """Command lines as they were when last asked for: now, if one is missing."""
-        if self._stale or len(self._running) < len(services):
+        """Command lines as they were when last asked for: now, if one is missing or may change."""
+        settling = asyncio.get_running_loop().time() < self._settled_at
+        if self._stale or settling or len(self._running) < len(services):
             with contextlib.suppress(PlanError):
                 self._running = await self._node.running(services)
                 self._stale = False

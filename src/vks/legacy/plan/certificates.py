@@ -8,6 +8,7 @@ import msgspec
 from vks.legacy.plan.facts import ClusterFacts
 
 MASTERS = "system:masters"
+API_SERVER = "kube-apiserver"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +37,7 @@ def control_plane_certificates(cluster: ClusterFacts, node: str, address: str) -
         **worker_certificates(node, address),
         "kube-etcd": Wanted(common_name="kube-etcd", names=own),
         "kube-etcd-client": Wanted(common_name="kube-etcd-client"),
-        "kube-apiserver": Wanted(common_name="kube-apiserver", names=api),
+        API_SERVER: Wanted(common_name="kube-apiserver", names=api),
         "kube-apiserver-kubelet": Wanted(common_name="kube-apiserver", organization=MASTERS),
         "kube-apiserver-proxy-client": Wanted(
             common_name="kube-apiserver-proxy-client", front_proxy=True

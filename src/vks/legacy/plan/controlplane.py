@@ -18,6 +18,7 @@ from vks.legacy.plan.units import (
     kubeconfig_path,
     private_key,
     service,
+    switch,
 )
 from vks.resources.legacycluster import ENCRYPTION_KEY_NAME
 
@@ -25,6 +26,8 @@ API_PORT = 6443
 API = f"https://127.0.0.1:{API_PORT}"
 #: Not what kubeadm would choose; tokens that name it must stay valid for ever.
 ISSUER = "vks-legacy"
+#: Nobody uses it any more when it is asked to end; open watches would hold it for a minute.
+_STOP_SECONDS = 15
 
 _REQUESTHEADER_CA = certificate("kube-requestheader-ca")
 _SERVICE_ACCOUNT_KEY = private_key("kube-service-account-token")
@@ -53,7 +56,10 @@ def control_plane_files(cluster: ClusterFacts, node: NodeFacts) -> list[File]:
 
 
 def control_plane_services(cluster: ClusterFacts, node: NodeFacts) -> list[Service]:
-    return [_apiserver(cluster, node), _controller_manager(cluster), _scheduler()]
+    services = [_apiserver(cluster, node), _controller_manager(cluster, node), _scheduler()]
+    if node.preparation.detour is not None:
+        services.insert(0, _detour(node.address, node.preparation.detour))
+    return services
 
 
 def control_plane_probes() -> list[Probe]:
@@ -90,7 +96,7 @@ def _apiserver(cluster: ClusterFacts, node: NodeFacts) -> Service:
     flags = [
         f"--advertise-address={node.address}",
         f"--secure-port={API_PORT}",
-        "--anonymous-auth=false",
+        f"--anonymous-auth={'true' if node.preparation.kubeadm else 'false'}",
         "--allow-privileged=true",
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
@@ -118,10 +124,32 @@ def _apiserver(cluster: ClusterFacts, node: NodeFacts) -> Service:
         f"--service-account-signing-key-file={_SERVICE_ACCOUNT_KEY}",
         f"--encryption-provider-config={_ENCRYPTION}",
     ]
-    return service("kube-apiserver", f"{BIN}/kube-apiserver", flags, files)
+    if not node.preparation.kubeadm:
+        return service("kube-apiserver", f"{BIN}/kube-apiserver", flags, files)
+    flags.append("--enable-bootstrap-token-auth=true")
+    return service(
+        "kube-apiserver", f"{BIN}/kube-apiserver", flags, files, stop_seconds=_STOP_SECONDS
+    )
 
 
-def _controller_manager(cluster: ClusterFacts) -> Service:
+def _detour(address: str, other: str) -> Service:
+    """New connections to this node's API server are answered by another one; those that are open
+    stay where they are. What comes from the node itself is not turned away."""
+    into = f"PREROUTING --protocol tcp --destination {address} --dport {API_PORT}"
+    onward = f"POSTROUTING --match conntrack --ctorigdst {address} --ctorigdstport {API_PORT}"
+    rules = (
+        f"{into} --jump DNAT --to-destination {other}:{API_PORT}",
+        f"{onward} --protocol tcp --jump MASQUERADE",
+    )
+    command = "/usr/sbin/iptables --wait --table nat"
+    return switch(
+        "api-detour",
+        on=[f"{command} --insert {rule}" for rule in reversed(rules)],
+        off=[f"{command} --delete {rule}" for rule in rules],
+    )
+
+
+def _controller_manager(cluster: ClusterFacts, node: NodeFacts) -> Service:
     config = kubeconfig_path("kube-controller-manager")
     flags = [
         *_credentials(config),
@@ -135,6 +163,13 @@ def _controller_manager(cluster: ClusterFacts) -> Service:
         "--use-service-account-credentials=true",
     ]
     files = [config, CA, _SERVICE_ACCOUNT_KEY]
+    if node.preparation.kubeadm:
+        flags += [
+            "--controllers=*,bootstrapsigner,tokencleaner",
+            f"--cluster-signing-cert-file={CA}",
+            f"--cluster-signing-key-file={private_key('kube-ca')}",
+        ]
+        files.append(private_key("kube-ca"))
     return service("kube-controller-manager", f"{BIN}/kube-controller-manager", flags, files)
 
 

@@ -9,6 +9,7 @@ from vks.resources.legacynode import EtcdMember
 
 CLIENT_PORT, PEER_PORT = 2379, 2380
 URL = f"https://127.0.0.1:{CLIENT_PORT}"
+METRICS = "http://127.0.0.1:2381"
 
 
 def member_name(node: str) -> str:
@@ -49,7 +50,7 @@ def etcd_service(node: NodeFacts, member: EtcdMember) -> Service:
         )
     ]
     flags = [
-        f"--name={member_name(node.name)}",
+        f"--name={node.preparation.etcd_name or member_name(node.name)}",
         "--data-dir=/var/lib/vks-legacy/etcd",
         f"--listen-client-urls=https://{node.address}:{CLIENT_PORT},{URL}",
         f"--advertise-client-urls=https://{node.address}:{CLIENT_PORT}",
@@ -59,5 +60,8 @@ def etcd_service(node: NodeFacts, member: EtcdMember) -> Service:
         f"--initial-cluster-state={member.state}",
         *tls,
     ]
+    if node.preparation.etcd_name:
+        # Whoever stands for it among pods can ask for its health without a certificate.
+        flags.append(f"--listen-metrics-urls={METRICS}")
     files = [CA, certificate("kube-etcd"), private_key("kube-etcd")]
     return service("etcd", f"{BIN}/etcd", flags, files)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from vks.resources.legacynode import EtcdMember
+from vks.resources.legacynode import EtcdMember, NodePreparation
 from vks.resources.managedcluster import KubeProxySpec
 
 #: In the order of the fields of Images.
@@ -62,15 +62,15 @@ class KeyPair(msgspec.Struct, frozen=True):
 
 
 class ClusterFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is the same on every node. `control_planes` are the addresses of the API servers that
-    nodes may use; keys are on control planes only."""
+    """What is the same on every node. `api_servers` are HOST:PORT of what nodes may use; keys are
+    on control planes only."""
 
     name: str
     region: str
     pod_cidr: str
     service_cidr: str
     kube_proxy: KubeProxySpec
-    control_planes: tuple[str, ...]
+    api_servers: tuple[str, ...]
     authority: KeyPair
     requestheader_authority: KeyPair
     service_account_key: str
@@ -101,3 +101,4 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     images: Images
     certificates: Mapping[str, KeyPair]
     etcd: EtcdMember | None = None
+    preparation: NodePreparation = NodePreparation()

@@ -42,9 +42,14 @@ def program(name: str, image: str) -> Program:
 
 
 def service(
-    name: str, command: str, flags: Iterable[str] = (), files: Iterable[str] = ()
+    name: str,
+    command: str,
+    flags: Iterable[str] = (),
+    files: Iterable[str] = (),
+    stop_seconds: int | None = None,
 ) -> Service:
-    """A service that is always there: what it needs and does not find yet, it finds later.
+    """A service that is always there: what it needs and does not find yet, it finds later. It is
+    killed when it has not ended `stop_seconds` after it was asked to.
 
     Flags are quoted for systemd (systemd.service(5), "Command lines"): no value is a command.
     """
@@ -61,6 +66,7 @@ def service(
             "Restart=always",
             "RestartSec=1",
             "LimitNOFILE=1048576",
+            *([] if stop_seconds is None else [f"TimeoutStopSec={stop_seconds}"]),
             "",
             "[Install]",
             "WantedBy=multi-user.target",
@@ -68,6 +74,30 @@ def service(
         ]
     )
     return Service(name=f"legacy-{name}", unit=unit, files=tuple(files))
+
+
+def switch(name: str, on: Iterable[str], off: Iterable[str]) -> Service:
+    """Something that is on while the service is there. What a killed run left is taken off
+    first."""
+    stops = list(off)
+    unit = "\n".join(
+        [
+            "[Unit]",
+            f"Description=Kubernetes: {name}",
+            "",
+            "[Service]",
+            "Type=oneshot",
+            "RemainAfterExit=yes",
+            *(f"ExecStartPre=-{command}" for command in stops),
+            *(f"ExecStart={command}" for command in on),
+            *(f"ExecStop={command}" for command in stops),
+            "",
+            "[Install]",
+            "WantedBy=multi-user.target",
+            "",
+        ]
+    )
+    return Service(name=f"legacy-{name}", unit=unit)
 
 
 def _escaped(flag: str) -> str:

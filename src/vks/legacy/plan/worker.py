@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from vks.legacy.plan.controlplane import API_PORT
 from vks.legacy.plan.facts import ClusterFacts, NodeFacts
 from vks.legacy.plan.kubeconfigs import kubeconfig
-from vks.legacy.plan.model import Endpoint, File, Probe, Service
+from vks.legacy.plan.model import Endpoint, File, Plan, Probe, Service
 from vks.legacy.plan.units import (
     AGENT,
     BIN,
@@ -31,8 +30,7 @@ CONTROL_PLANE_TAINTS = (
 
 def worker_files(cluster: ClusterFacts, node: NodeFacts) -> list[File]:
     """The proxy looks at its list itself, so that a change of it restarts nothing."""
-    backends = [f"{address}:{API_PORT}" for address in cluster.control_planes]
-    proxy = {"listen": API_PROXY_PORT, "backends": backends}
+    proxy = {"listen": API_PROXY_PORT, "backends": list(cluster.api_servers)}
     credentials = [
         File(
             path=kubeconfig_path(service_name),
@@ -44,6 +42,12 @@ def worker_files(cluster: ClusterFacts, node: NodeFacts) -> list[File]:
         for service_name, user in (("kubelet", "kube-node"), ("kube-proxy", "kube-proxy"))
     ]
     return [File(path=_PROXY_CONFIG, content=json.dumps(proxy) + "\n"), *credentials]
+
+
+def api_servers(plan: Plan) -> tuple[str, ...]:
+    """What the node of that plan uses, as HOST:PORT."""
+    files = (file for file in plan.files if file.path == _PROXY_CONFIG)
+    return tuple(name for file in files for name in json.loads(file.content)["backends"])
 
 
 def worker_services(cluster: ClusterFacts, node: NodeFacts) -> list[Service]:

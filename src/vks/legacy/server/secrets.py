@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 
@@ -62,7 +63,7 @@ class Vault:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._clusters: dict[str, ClusterKeys] = {}
-        self._nodes: dict[str, dict[str, KeyPair]] = {}
+        self._nodes: dict[str, dict[str, dict[str, KeyPair]]] = {}  # by uid, by Secret
 
     async def cluster(self, cluster: LegacyCluster) -> ClusterKeys:
         """The keys of a cluster, made if it has none. Raises ApiError, Waiting."""
@@ -76,8 +77,23 @@ class Vault:
         self, node: LegacyNode, keys: ClusterKeys, wanted: Mapping[str, Wanted]
     ) -> dict[str, KeyPair]:
         """The certificates of a node, made if it has none. Raises ApiError, Waiting."""
-        uid = node.metadata.uid
-        if uid not in self._nodes:
+        return await self._issued(node, certificates_name(node.metadata.name), keys, wanted)
+
+    async def server_certificates(
+        self, node: LegacyNode, keys: ClusterKeys, wanted: Mapping[str, Wanted]
+    ) -> dict[str, KeyPair]:
+        """Those that replace some of a node's own, for other names: each set of names has a Secret
+        of its own, so that what was before can be had back. Raises ApiError, Waiting."""
+        names = msgspec.json.encode({name: want.names for name, want in wanted.items()})
+        digest = hashlib.sha256(names).hexdigest()[:10]
+        secret = f"{certificates_name(node.metadata.name)}-{digest}"
+        return await self._issued(node, secret, keys, wanted)
+
+    async def _issued(
+        self, node: LegacyNode, secret: str, keys: ClusterKeys, wanted: Mapping[str, Wanted]
+    ) -> dict[str, KeyPair]:
+        known = self._nodes.setdefault(node.metadata.uid, {})
+        if secret not in known:
 
             def make() -> dict[str, str]:
                 made = {name: pki.issue(_signer(keys, want), want) for name, want in wanted.items()}
@@ -87,11 +103,11 @@ class Vault:
                     for file, text in ((f"{name}.crt", pair.certificate), (f"{name}.key", pair.key))
                 }
 
-            data = await self._ensure(node, certificates_name(node.metadata.name), make)
-            self._nodes[uid] = {
+            data = await self._ensure(node, secret, make)
+            known[secret] = {
                 name: KeyPair(data[f"{name}.crt"], data[f"{name}.key"]) for name in wanted
             }
-        return self._nodes[uid]
+        return dict(known[secret])
 
     async def token(self, node: LegacyNode) -> str:
         """What the node's agent shows to the hub. Raises ApiError, Waiting."""

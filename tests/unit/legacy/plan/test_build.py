@@ -110,7 +110,8 @@ def test_another_control_plane_restarts_nothing() -> None:
     """The list of backends is read by the proxy itself: no service depends on the file."""
     before = plan(VOTER)
     after = build(
-        cluster_facts(control_planes=("10.0.0.1", "10.0.0.2", "10.0.0.3")), node_facts(etcd=VOTER)
+        cluster_facts(api_servers=("10.0.0.1:6443", "10.0.0.2:6443", "10.0.0.3:6443")),
+        node_facts(etcd=VOTER),
     )
     assert before.digest != after.digest
     changed = {f.path for f in after.files} - {f.path for f in before.files if f in after.files}

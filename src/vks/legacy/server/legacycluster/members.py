@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from vks.legacy.server.hub import CallFailed, Session
 from vks.legacy.server.legacynode.etcd import members
@@ -12,6 +12,8 @@ from vks.runtime.clock import Clock
 
 #: Seconds for which an answer is good while no node's membership changes.
 TRUSTED = 60.0
+#: Seconds until it is asked again while a member is not called yet what its process was told.
+RENAMING = 2.0
 
 
 class MemberWatch:
@@ -20,14 +22,21 @@ class MemberWatch:
         self._asked: dict[str, tuple[object, float]] = {}
 
     async def look(
-        self, cluster: LegacyCluster, nodes: Iterable[LegacyNode], session: Session | None
+        self, cluster: LegacyCluster, nodes: Sequence[LegacyNode], session: Session | None
     ) -> tuple[LegacyEtcdMember, ...]:
         """What is known already, when nobody can be asked."""
         known, uid = cluster.status.etcd_members, cluster.metadata.uid
         now = self._clock.monotonic()
-        seen = tuple(sorted((n.metadata.name, n.status.etcd) for n in nodes if n.status.etcd))
+        seen = tuple(
+            sorted(
+                (n.metadata.name, n.status.etcd, n.status.running.get("etcd", {}).get("--name", ""))
+                for n in nodes
+                if n.status.etcd
+            )
+        )
         asked_for, asked_at = self._asked.get(uid, (None, 0.0))
-        if session is None or (asked_for == seen and now - asked_at < TRUSTED):
+        fresh = asked_for == seen and now - asked_at < TRUSTED and names_agree(nodes, known)
+        if session is None or fresh:
             return known
         try:
             found = await members(session)
@@ -38,3 +47,10 @@ class MemberWatch:
             LegacyEtcdMember(name=m.name, peer_url=m.peer_urls[0], learner=m.learner)
             for m in sorted(found, key=lambda member: member.peer_urls)
         )
+
+
+def names_agree(nodes: Iterable[LegacyNode], members: Iterable[LegacyEtcdMember]) -> bool:
+    """Whether every etcd that runs is a member of the name that it was started with: it tells the
+    others only once it is up."""
+    told = {node.status.running.get("etcd", {}).get("--name", "") for node in nodes} - {""}
+    return told <= {member.name for member in members}

@@ -54,8 +54,10 @@ class NetworkKeeper:
     async def remove(self, cluster: LegacyCluster) -> None:
         """Raises CloudError, and Waiting until the cloud has let go."""
         self._verified.pop(cluster.metadata.uid, None)
-        client = (await self._accounts.of(cluster)).cloud.network
-        network = cluster.status.network
+        cloud = (await self._accounts.of(cluster)).cloud
+        for balancer in await cloud.loadbalancer.load_balancers_of(cluster.metadata.uid):
+            await cloud.loadbalancer.delete_load_balancer(balancer.id)  # of a migration
+        client, network = cloud.network, cluster.status.network
         if network.router_id and not network.managed:
             await _sync_routes(client, network, [], cluster.spec.network.pod_cidr)
         await delete_network(client, cluster.metadata.uid)

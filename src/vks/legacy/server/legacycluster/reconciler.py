@@ -26,7 +26,7 @@ from vks.legacy.server.hub import CallFailed, Hub
 from vks.legacy.server.legacycluster.addons import AddOns
 from vks.legacy.server.legacycluster.decide import Create, Remove, decide
 from vks.legacy.server.legacycluster.dns import system_objects
-from vks.legacy.server.legacycluster.members import TRUSTED, MemberWatch
+from vks.legacy.server.legacycluster.members import RENAMING, TRUSTED, MemberWatch, names_agree
 from vks.legacy.server.legacycluster.network import NetworkKeeper
 from vks.legacy.server.legacycluster.status import new_status, set_conditions, status_body
 from vks.legacy.server.legacynode.planning import cluster_facts
@@ -108,7 +108,8 @@ class ClusterReconciler:
             session = member_session(nodes, self._hub)
             members = await self._members.look(cluster, nodes, session)
             status = msgspec.structs.replace(status, etcd_members=members)
-            result = Result(TRUSTED) if result == DONE else result
+            poll = TRUSTED if names_agree(nodes, members) else RENAMING
+            result = Result(poll) if result == DONE else result
         set_conditions(cluster, status, nodes, conditions)
         self._metrics.observe(key, status, nodes)
         return await self._publish(cluster, status, conditions, result)

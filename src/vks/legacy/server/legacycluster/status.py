@@ -47,8 +47,10 @@ def begun(cluster: LegacyCluster, nodes: Sequence[LegacyNode]) -> bool:
 
 
 def endpoint_of(cluster: LegacyCluster, nodes: Sequence[LegacyNode]) -> Endpoint | None:
-    """The API server that users are sent to. There is no load balancer: it is one control plane's,
+    """The API server that users are sent to. Without a load balancer it is one control plane's,
     the same one as long as that answers."""
+    if cluster.spec.endpoint is not None:
+        return cluster.spec.endpoint
     addresses = [n.status.address for n in voters(nodes) if serving(n) and not n.deleting]
     current = cluster.status.endpoint
     if not addresses or (current is not None and current.host in addresses):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from vks.legacy.plan.build import build
-from vks.legacy.plan.certificates import control_plane_certificates, worker_certificates
+from vks.legacy.plan.certificates import (
+    API_SERVER,
+    control_plane_certificates,
+    worker_certificates,
+)
+from vks.legacy.plan.controlplane import API_PORT
 from vks.legacy.plan.facts import ClusterFacts, Images, NodeFacts
 from vks.legacy.plan.model import Plan
 from vks.legacy.server.legacynode.observation import Observation
 from vks.legacy.server.nodes import voters
 from vks.legacy.server.secrets import ClusterKeys, Vault
 from vks.resources.legacycluster import LegacyCluster
-from vks.resources.legacynode import LegacyNode
+from vks.resources.legacynode import LegacyNode, NodePreparation
 
 
 async def plan_of(seen: Observation, images: Images, peers: list[LegacyNode], vault: Vault) -> Plan:
@@ -24,6 +31,13 @@ async def plan_of(seen: Observation, images: Images, peers: list[LegacyNode], va
         if node.is_control_plane
         else worker_certificates(name, seen.address)
     )
+    preparation = node.spec.preparation or NodePreparation()
+    certificates = await vault.certificates(node, keys, wanted)
+    if node.is_control_plane and preparation.server_names:
+        server = wanted[API_SERVER]
+        names = dict.fromkeys((*server.names, *preparation.server_names))
+        wider = {API_SERVER: msgspec.structs.replace(server, names=tuple(names))}
+        certificates |= await vault.server_certificates(node, keys, wider)
     return build(
         facts,
         NodeFacts(
@@ -33,8 +47,9 @@ async def plan_of(seen: Observation, images: Images, peers: list[LegacyNode], va
             provider_id=seen.provider_id,
             instance_type=node.spec.flavor,
             images=images,
-            certificates=await vault.certificates(node, keys, wanted),
+            certificates=certificates,
             etcd=seen.etcd,
+            preparation=preparation,
         ),
     )
 
@@ -42,19 +57,29 @@ async def plan_of(seen: Observation, images: Images, peers: list[LegacyNode], va
 def cluster_facts(
     cluster: LegacyCluster, nodes: list[LegacyNode], keys: ClusterKeys
 ) -> ClusterFacts:
-    """Nodes may use the API server of every member that votes and stays; before there is one, of
-    the founder, which is what they wait for."""
-    serving = [node for node in voters(nodes) if not node.deleting]
+    """Nodes may use the load balancer, and the API server of every member that votes and stays and
+    is not drained; before there is one, of the founder, which is what they wait for."""
+    staying = [node for node in voters(nodes) if not node.deleting]
+    serving = [node for node in staying if not _drained(node)] or staying
     spec = cluster.spec
+    balancer = [spec.endpoint] if spec.endpoint is not None else []
     return ClusterFacts(
         name=cluster.metadata.name,
         region=spec.region,
         pod_cidr=spec.network.pod_cidr,
         service_cidr=spec.network.service_cidr,
         kube_proxy=spec.kube_proxy,
-        control_planes=tuple(sorted(node.status.address for node in serving)),
+        api_servers=(
+            *(f"{endpoint.host}:{endpoint.port}" for endpoint in balancer),
+            *sorted(f"{node.status.address}:{API_PORT}" for node in serving),
+        ),
         authority=keys.authority,
         requestheader_authority=keys.requestheader,
         service_account_key=keys.service_account,
         encryption_key=keys.encryption,
     )
+
+
+def _drained(node: LegacyNode) -> bool:
+    preparation = node.spec.preparation
+    return preparation is not None and preparation.drained

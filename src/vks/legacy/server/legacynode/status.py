@@ -9,6 +9,7 @@ import msgspec
 
 from vks.kube.conditions import ConditionSet, conditions_body
 from vks.legacy.agent.node import PREFIX
+from vks.legacy.plan.worker import api_servers
 from vks.legacy.server.conditions import (
     AGENT_CONNECTED,
     NODE_READY,
@@ -61,8 +62,17 @@ def new_status(seen: Observation) -> LegacyNodeStatus:
         pod_cidr=pod_cidr or old.pod_cidr,
         plan=seen.sent or old.plan,
         etcd=seen.etcd,
+        api_servers=_api_servers(seen),
         running=running_flags(seen.report.running) if seen.report else old.running,
     )
+
+
+def _api_servers(seen: Observation) -> tuple[str, ...]:
+    """As before until the node is like its plan."""
+    report, plan = seen.report, seen.plan
+    if report is None or plan is None or report.plan != plan.digest:
+        return seen.node.status.api_servers
+    return api_servers(plan)
 
 
 def running_flags(lines: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:

@@ -18,6 +18,7 @@ from vks.resources.legacynode import LegacyNode
 from vks.runtime.clock import Clock
 from vks.runtime.result import Waiting
 from vks.verda.accounts import Account
+from vks.verda.apibalancer import ApiBalancer
 
 FIELD_MANAGER = "vks-migration"
 #: Seconds within which the cluster's own API has to answer.
@@ -45,6 +46,7 @@ class Scope:
         self.cloud = account.cloud
         self.clock = clock
         self.progress: dict[str, str] = {}
+        self.balancer: ApiBalancer | None = None  # once it was asked for
         self._workload: Client | None = None
         self._open = AsyncExitStack()
 

@@ -1,0 +1,1 @@
+"""What `kubeadm init` leaves in a cluster, made from what really runs."""

@@ -1,0 +1,78 @@
+"""The load balancer in front of the control planes; its members follow the legacy membership."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from vks.migration.run.scope import Scope
+from vks.resources.legacynode import LegacyNode
+from vks.runtime.result import Waiting
+from vks.verda.apibalancer import API_PORT, ApiBalancer, ensure_api_balancer
+from vks.verda.loadbalancer import AdminState, LoadBalancerRequest, Member
+
+POLL = 1.0
+
+
+class MemberChange(NamedTuple):
+    """Who comes, who goes, and whose state changes."""
+
+    add: list[LegacyNode]
+    remove: list[Member]
+    states: list[tuple[Member, AdminState]]
+
+
+async def balancer_of(scope: Scope) -> ApiBalancer:
+    """The cluster's own, made if it has none. Raises Waiting until it is there, CloudError."""
+    if scope.balancer is None:
+        zones = tuple(sorted(scope.cluster.spec.control_plane.zones))
+        request = LoadBalancerRequest(name=f"vks-{scope.namespace}-{scope.name}", zones=zones)
+        client, owner = scope.cloud.loadbalancer, scope.cluster.metadata.uid
+        scope.balancer = await ensure_api_balancer(client, owner, request)
+    return scope.balancer
+
+
+def member_change(planes: Iterable[LegacyNode], members: Iterable[Member]) -> MemberChange:
+    """A control plane that is drained for its restart gets no new connections."""
+    voting = {n.status.address: n for n in planes if n.status.etcd and n.status.etcd.voter}
+    known = {member.address: member for member in members}
+    states: list[tuple[Member, AdminState]] = []
+    for address, member in known.items():
+        if address not in voting:
+            continue
+        preparation = voting[address].spec.preparation
+        drained = preparation is not None and preparation.drained
+        wanted: AdminState = "DRAINING" if drained else "ENABLED"
+        if member.admin_state != wanted:
+            states.append((member, wanted))
+    return MemberChange(
+        add=[node for address, node in sorted(voting.items()) if address not in known],
+        remove=[member for address, member in known.items() if address not in voting],
+        states=states,
+    )
+
+
+class LoadBalancing:
+    name = "LoadBalancing"
+
+    async def do(self, scope: Scope) -> None:
+        balancer = await balancer_of(scope)
+        client, pool = scope.cloud.loadbalancer, balancer.pool_id
+        change = member_change(scope.control_planes, await client.members(pool))
+        for node in change.add:
+            await client.add_member(
+                pool, node.metadata.name, node.status.address, API_PORT, node.spec.zone
+            )
+        for member, state in change.states:
+            await client.set_member_state(pool, member.id, state)
+        for member in change.remove:
+            await client.remove_member(pool, member.id)
+
+    async def undo(self, scope: Scope) -> None:
+        client, owner = scope.cloud.loadbalancer, scope.cluster.metadata.uid
+        left = await client.load_balancers_of(owner)
+        for balancer in left:
+            if balancer.status != "PENDING_DELETE":
+                await client.delete_load_balancer(balancer.id)
+        if left:
+            raise Waiting("LoadBalancerDeleting", "the load balancer goes", POLL)

@@ -11,12 +11,11 @@ from typing import Any
 
 import msgspec
 
-from vks.migration.plan.flags import carried_over
+from vks.migration.plan.flags import ENCRYPTION_FLAG, carried_over
 
 Body = dict[str, Any]
 Flags = Mapping[str, str]
 
-ENCRYPTION_FLAG = "--encryption-provider-config"
 #: Where nodes of kubeadm have the encryption configuration that API servers read.
 ENCRYPTION_DIRECTORY = "/etc/kubernetes/encryption"
 ENCRYPTION_FILE = f"{ENCRYPTION_DIRECTORY}/config.yaml"

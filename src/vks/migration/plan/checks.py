@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from vks.migration.plan.facts import Facts
-from vks.migration.plan.flags import COMPONENTS, drift
+from vks.migration.plan.flags import COMPONENTS, drift, unknown_files
 
 #: How long every authority has to be good: a migration, and time to think afterwards.
 AUTHORITY_MARGIN = timedelta(days=30)
@@ -125,6 +125,18 @@ def _drift(facts: Facts) -> Found:
             yield f"control planes differ: {difference}", "make them equal, then plan again"
 
 
+def _files(facts: Facts) -> Found:
+    for component in COMPONENTS:
+        named = {
+            flag
+            for node in facts.control_planes
+            for flag in unknown_files(component, node.running.get(component, {}))
+        }
+        for flag in sorted(named):
+            message = f"{component} {flag} is not on the nodes that replace others"
+            yield message, "run without it for the migration"
+
+
 def _stopped(facts: Facts) -> Found:
     for node in facts.control_planes:
         missing = [name for name in (*COMPONENTS, "etcd") if name not in node.running]
@@ -186,6 +198,7 @@ CHECKS: dict[str, Callable[[Facts], Found]] = {
     "AuthoritiesValid": _authorities,
     "EncryptionKeys": _encryption,
     "FlagsEqual": _drift,
+    "FilesKnown": _files,
     "ProviderIDs": _provider_ids,
     "WebhooksHarmless": _webhooks,
     "BudgetsAllow": _budgets,

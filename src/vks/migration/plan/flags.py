@@ -63,6 +63,9 @@ _KUBEADMS = {
     ),
 }  # fmt: skip
 
+#: Whose content is known, and put where nodes of kubeadm have it.
+ENCRYPTION_FLAG = "--encryption-provider-config"
+
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
@@ -88,3 +91,13 @@ def carried_over(component: str, flags: Flags) -> dict[str, str]:
     return {
         name: value for name, value in sorted(flags.items()) if name not in _KUBEADMS[component]
     }
+
+
+def unknown_files(component: str, flags: Flags) -> list[str]:
+    """The flags that carry over and name a file or directory that new nodes would not have."""
+    carried = carried_over(component, flags)
+    return [
+        f"{name}={value}"
+        for name, value in carried.items()
+        if value.startswith("/") and name != ENCRYPTION_FLAG
+    ]

@@ -25,6 +25,7 @@ from vks.migration.plan.facts import (
     QuotaFacts,
     WebhookFacts,
 )
+from vks.migration.plan.flags import ENCRYPTION_FLAG
 from vks.resources.contract import READY
 from vks.resources.core import Secret
 from vks.resources.legacycluster import ENCRYPTION_KEY_NAME, LegacyCluster
@@ -161,8 +162,7 @@ def authority(name: str, certificate: bytes, key: bytes | None) -> AuthorityFact
 
 
 def _encryption(nodes: list[LegacyNode], keys: Data) -> EncryptionFacts:
-    flag = "--encryption-provider-config"
-    uses = any(flag in node.status.running.get("kube-apiserver", {}) for node in nodes)
+    uses = any(ENCRYPTION_FLAG in node.status.running.get("kube-apiserver", {}) for node in nodes)
     return EncryptionFacts(
         used=(ENCRYPTION_KEY_NAME,) if uses else (),
         held=(ENCRYPTION_KEY_NAME,) if keys.get("encryption") else (),

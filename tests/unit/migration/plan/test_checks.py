@@ -130,7 +130,10 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "a lost encryption key": ("EncryptionKeys", {"encryption": EncryptionFacts(
         used=("new", "old"), held=("new",))}),
     "drifted flags": ("FlagsEqual", {"nodes": (
-        plane(1), plane(2), plane(3, running=running("10.0.0.3", audit_log_path="/x")))}),
+        plane(1), plane(2), plane(3, running=running("10.0.0.3", audit_log_maxage="3")))}),
+    "a file that nobody else has": ("FilesKnown", {"nodes": tuple(
+        plane(i, running=running(f"10.0.0.{i}", audit_policy_file="/etc/audit.yaml"))
+        for i in (1, 2, 3))}),
     "no provider id": ("ProviderIDs", {"nodes": (*NODES[:4], worker(2, provider_id=""))}),
     "one server twice": ("ProviderIDs", {"nodes": (
         *NODES[:4], worker(2, provider_id=NODES[3].provider_id))}),

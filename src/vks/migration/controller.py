@@ -85,6 +85,8 @@ class MigrationReconciler:
             generation=migration.metadata.generation,
         )
         conditions.set(status.PAUSED, migration.spec.paused, "AsAsked")
+        if not migration.spec.rollback and conditions.get(status.ROLLED_BACK) is not None:
+            conditions.set(status.ROLLED_BACK, False, "NotAsked")
         move = decide(migration, self._phases)
         match move:
             case MakePlan():

@@ -21,6 +21,7 @@ PROCESS = "vks-migration"
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=PROCESS, description=__doc__)
     parser.add_argument("--kubeconfig", help="management cluster (default: in-cluster)")
+    parser.add_argument("--namespace", help="watch only this namespace")
     parser.add_argument("--http-host", default="127.0.0.1")
     parser.add_argument("--http-port", type=int, help="/healthz, /readyz and /metrics")
     parser.add_argument("--leader-elect", action="store_true", help="when several replicas run")
@@ -45,7 +46,7 @@ async def run(args: argparse.Namespace) -> None:
             http_port=args.http_port,
             leader_election=election,
         )
-        setup(manager)
+        setup(manager, namespace=args.namespace)
         await run_until_signalled(manager)
 
 

@@ -176,13 +176,17 @@ class MigrationReconciler:
         return rfc3339(self._clock.now())
 
 
-def setup(manager: Manager, phases: Sequence[Phase] = PHASES) -> Controller:
-    """Add everything that migrates to the manager."""
+def setup(
+    manager: Manager, phases: Sequence[Phase] = PHASES, namespace: str | None = None
+) -> Controller:
+    """Add everything that migrates to the manager; in one namespace only, if one is given."""
     accounts = Accounts(manager.client, lambda key: None, manager.clock)
     stores = Stores(
-        manager.informer(ClusterMigration).store,
-        manager.informer(LegacyCluster).store,
-        manager.informer(LegacyNode, indexers={"cluster": _cluster_index}).store,
+        manager.informer(ClusterMigration, namespace=namespace).store,
+        manager.informer(LegacyCluster, namespace=namespace).store,
+        manager.informer(
+            LegacyNode, namespace=namespace, indexers={"cluster": _cluster_index}
+        ).store,
     )
     reconciler = MigrationReconciler(manager.client, stores, accounts, manager.clock, phases)
     controller = Controller(
@@ -190,9 +194,9 @@ def setup(manager: Manager, phases: Sequence[Phase] = PHASES) -> Controller:
         reconciler.reconcile,
         workers=4,
         watches=[
-            Watch(ClusterMigration),
-            Watch(LegacyCluster),  # the migration is named like its cluster
-            Watch(LegacyNode, _migration_of),
+            Watch(ClusterMigration, namespace=namespace),
+            Watch(LegacyCluster, namespace=namespace),  # the migration is named like its cluster
+            Watch(LegacyNode, _migration_of, namespace=namespace),
         ],
     )
     manager.add(accounts)

@@ -20,7 +20,7 @@ from vks.runtime.manager import Manager
 async def running(legacy: Legacy, phases: Sequence[Phase]) -> AsyncIterator[None]:
     """Its end is as good as a kill: whatever was under way is lost."""
     manager = Manager(legacy.client, name="vks-migration", grace_period=2.0)
-    setup(manager, phases)
+    setup(manager, phases, legacy.namespace)
     task = asyncio.create_task(manager.run(asyncio.Event()))
     try:
         yield

@@ -27,7 +27,7 @@ BUDGETS = Resource("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"
 @contextlib.asynccontextmanager
 async def migrating(legacy: Legacy) -> AsyncIterator[None]:
     manager = Manager(legacy.client, name="vks-migration", grace_period=2.0)
-    setup(manager)
+    setup(manager, namespace=legacy.namespace)
     stop = asyncio.Event()
     task = asyncio.create_task(manager.run(stop))
     try:

@@ -100,6 +100,35 @@ async def test_controller_and_hub_may_be_killed_at_any_time(legacy: Legacy) -> N
         await is_as_before(legacy)
 
 
+async def test_a_control_plane_that_dies_half_way_is_replaced_and_its_successor_prepared(
+    legacy: Legacy,
+) -> None:
+    async with legacy.server(), running(legacy, PHASES):
+        await standing(legacy)
+        await planned(legacy)
+        await ask(legacy, target="Prepared")
+        dead = await eventually(lambda: _drained(legacy), 60.0)
+        assert dead
+        await legacy.datacenter.lose(dead)
+
+        async def successor_prepared() -> bool:
+            planes = await names(legacy)
+            return dead not in planes and len(planes) == 3 and legacy.world.voters == planes
+
+        await eventually(successor_prepared, 120.0)
+        await phase(legacy, "Prepared", 60.0)
+        await is_prepared(legacy)
+    assert min(after for _, after in legacy.world.votes[2:]) >= 2, "never less than the quorum"
+
+
+async def _drained(legacy: Legacy) -> str:
+    """The name of the control plane that is out of use, if there is one."""
+    for node in await legacy.nodes("control-plane"):
+        if node.spec.preparation is not None and node.spec.preparation.drained:
+            return node.metadata.name
+    return ""
+
+
 async def _through_kills(legacy: Legacy, wanted: str) -> None:
     for kills in range(30):
         with contextlib.suppress(TimeoutError):

@@ -109,16 +109,20 @@ def test_nodes_without_a_network_are_not_taken_for_broken_ones(
     )
 
 
-def ssh(region: LocalRegion, key: Path, node: Json, *command: str) -> str:
-    """What the command says on the node, or why there is no way in."""
+def login(node: Json) -> str:
     address = next(a["address"] for a in node["addresses"] if a["type"] == "InternalIP")
+    return f"vks@{address}"
+
+
+def ssh(region: LocalRegion, key: Path, destination: str, *command: str) -> str:
+    """What the command says there, or why there is no way in."""
     options = (
         *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "IdentitiesOnly=yes"),
         *("-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={key.parent / 'hosts'}"),
     )
     within = ["ip", "netns", "exec", region.instance.fabric_netns]
     done = subprocess.run(
-        [*within, "ssh", "-i", str(key), *options, f"vks@{address}", *command],
+        [*within, "ssh", "-i", str(key), *options, destination, *command],
         capture_output=True,
         text=True,
         timeout=30,
@@ -131,7 +135,7 @@ def test_who_has_the_key_logs_in_to_every_node_and_becomes_root(
 ) -> None:
     assert sorted(node["role"] for node in nodes) == ["control-plane", "worker"]
     for node in nodes:
-        assert ssh(region, mine, node, "id -un; sudo id -un; hostname").split() == [
+        assert ssh(region, mine, login(node), "id -un; sudo id -un; hostname").split() == [
             "vks",
             "root",
             node["name"],
@@ -145,7 +149,7 @@ def test_nobody_else_does_and_no_password_is_asked_for(
 ) -> None:
     other = new_key(keys, "other")
     for node in nodes:
-        assert "Permission denied (publickey)." in ssh(region, other, node, "true")
+        assert "Permission denied (publickey)." in ssh(region, other, login(node), "true")
 
 
 def test_nova_is_asked_for_servers_without_a_key_pair(
@@ -154,6 +158,31 @@ def test_nova_is_asked_for_servers_without_a_key_pair(
     """It would be one of VKS's own user, who makes the servers."""
     for node in nodes:
         assert region.admin.compute.get_server(node["serverId"]).key_name is None
+
+
+def test_a_server_that_its_user_makes_has_novas_key_pair(
+    region: LocalRegion, mine: Path, made: Json
+) -> None:
+    """As those from templates of the user's own, made with the user's own credential."""
+    (cluster,) = region.objects("verdaclusters", "bare")
+    compute = region.connection("demo").compute
+    like = next(compute.servers())
+    server = compute.create_server(
+        name="own",
+        image_id=like.image.id,
+        flavor_id=compute.find_flavor("small").id,
+        networks=[{"uuid": cluster["status"]["network"]["networkID"]}],
+        key_name="mine",
+    )
+    server = compute.wait_for_server(server, wait=60)
+    ((address,),) = server.addresses.values()
+    until(
+        lambda: ssh(region, mine, f"debian@{address['addr']}", "sudo id -un"),
+        lambda said: said == "root\n",
+        within=60.0,
+    )
+    compute.delete_server(server)
+    compute.wait_for_delete(server)
 
 
 def test_a_key_pair_of_another_user_is_unknown(
@@ -216,4 +245,4 @@ def test_another_key_replaces_the_nodes_of_its_pool_after_a_plan(
     compute.delete_keypair("next")
     (node,) = region.read("pool", "nodes", "bare", "default")["items"]
     assert node["name"] not in workers
-    assert ssh(region, keys / "next", node, "sudo id -un") == "root\n"
+    assert ssh(region, keys / "next", login(node), "sudo id -un") == "root\n"

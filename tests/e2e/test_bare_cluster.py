@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,20 +10,12 @@ import pytest
 from tests.support.clouds import Json
 from tests.support.clusters import small_cluster
 from tests.support.localregion import PROJECT, ROOT, LocalRegion, until
+from tests.support.ssh import known_hosts, login, new_key, public_part, ssh
 from tests.support.workload import Workload, is_ready
 
 _NETWORK = ROOT / "examples" / "host-routes.yaml"
 _IMAGES = "registry.vks.verda/vks"
 _NO_NETWORK = "the nodes wait for a pod network of yours"
-#: What people type into the comments of their keys.
-COMMENT = "me@{{ home }}: 'x' # {% if"
-
-
-def new_key(directory: Path, name: str) -> Path:
-    path = directory / name
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", COMMENT, "-f", str(path)]
-    subprocess.run(command, check=True)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +28,7 @@ def mine(region: LocalRegion, keys: Path) -> Iterator[Path]:
     """The private part of a key pair that the user has brought to Nova."""
     path = new_key(keys, "mine")
     compute = region.connection("demo").compute
-    compute.create_keypair(name="mine", public_key=path.with_suffix(".pub").read_text())
+    compute.create_keypair(name="mine", public_key=public_part(path))
     yield path
     compute.delete_keypair("mine")
 
@@ -109,27 +100,6 @@ def test_nodes_without_a_network_are_not_taken_for_broken_ones(
     )
 
 
-def login(node: Json) -> str:
-    address = next(a["address"] for a in node["addresses"] if a["type"] == "InternalIP")
-    return f"vks@{address}"
-
-
-def ssh(region: LocalRegion, key: Path, destination: str, *command: str) -> str:
-    """What the command says there, or why there is no way in."""
-    options = (
-        *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "IdentitiesOnly=yes"),
-        *("-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={key.parent / 'hosts'}"),
-    )
-    within = ["ip", "netns", "exec", region.instance.fabric_netns]
-    done = subprocess.run(
-        [*within, "ssh", "-i", str(key), *options, destination, *command],
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-    return done.stdout if done.returncode == 0 else done.stderr
-
-
 def test_who_has_the_key_logs_in_to_every_node_and_becomes_root(
     region: LocalRegion, mine: Path, nodes: list[Json]
 ) -> None:
@@ -140,7 +110,7 @@ def test_who_has_the_key_logs_in_to_every_node_and_becomes_root(
             "root",
             node["name"],
         ]
-    known = {line.split()[2] for line in (mine.parent / "hosts").read_text().splitlines()}
+    known = {line.split()[2] for line in known_hosts(mine).read_text().splitlines()}
     assert len(known) == len(nodes), "each has a host key of its own"
 
 
@@ -188,7 +158,7 @@ def test_a_server_that_its_user_makes_has_novas_key_pair(
 def test_a_key_pair_of_another_user_is_unknown(
     region: LocalRegion, keys: Path, nodes: list[Json]
 ) -> None:
-    public = new_key(keys, "theirs").with_suffix(".pub").read_text()
+    public = public_part(new_key(keys, "theirs"))
     region.admin.compute.create_keypair(name="theirs", public_key=public)
     pool = {"name": "more", "replicas": 1, "flavor": "small", "keyName": "theirs"}
     answer = region.rest.call("POST", f"/projects/{PROJECT}/clusters/bare/node-pools", pool)
@@ -234,7 +204,7 @@ def run(bare: Workload, name: str, node: str, *command: str) -> None:
 def test_another_key_replaces_the_nodes_of_its_pool_after_a_plan(
     region: LocalRegion, keys: Path, nodes: list[Json]
 ) -> None:
-    public = new_key(keys, "next").with_suffix(".pub").read_text()
+    public = public_part(new_key(keys, "next"))
     compute = region.connection("demo").compute
     compute.create_keypair(name="next", public_key=public)
     plan = region.read("pool", "update", "bare", "default", "--key", "next", "--plan")

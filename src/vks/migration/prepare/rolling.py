@@ -58,18 +58,21 @@ def decide(nodes: Sequence[LegacyNode], goal: Goal) -> Change | Hold | None:
 
 def settled(node: LegacyNode) -> bool:
     """Whether the node runs what its spec says, and is well."""
-    for type_ in ("PlanApplied", "ServicesHealthy"):
-        condition = find_condition(node.status.conditions, type_)
-        if condition is None or condition.status != "True":
-            return False
-        if condition.observed_generation != node.metadata.generation:
-            return False
+    if not (_holds(node, "PlanApplied") and _holds(node, "ServicesHealthy")):
+        return False
     running, have = node.status.running, preparation_of(node)
     kubeadm = "--enable-bootstrap-token-auth" in running.get("kube-apiserver", {})
     signs = "--cluster-signing-cert-file" in running.get("kube-controller-manager", {})
     name = running.get("etcd", {}).get("--name")
     expected = have.etcd_name or f"etcd-{node.metadata.name}"
     return kubeadm == signs == have.kubeadm and name == expected
+
+
+def _holds(node: LegacyNode, type_: str) -> bool:
+    """Whether the condition tells so of the spec as it is now."""
+    condition = find_condition(node.status.conditions, type_)
+    current = condition is not None and condition.observed_generation == node.metadata.generation
+    return current and condition is not None and condition.status == "True"
 
 
 def preparation_of(node: LegacyNode) -> NodePreparation:
@@ -101,18 +104,15 @@ def _next(node: LegacyNode, nodes: Sequence[LegacyNode], goal: Goal) -> Change |
     have, want = preparation_of(node), target(node, goal)
     services = msgspec.structs.replace(have, kubeadm=want.kubeadm, server_names=want.server_names)
     renamed = msgspec.structs.replace(services, etcd_name=want.etcd_name)
-    if have != renamed and not have.drained:
-        detour = _detour(node, nodes)
-        drained = msgspec.structs.replace(have, drained=True, detour=detour)
-        if not settled(node):
-            return _hold(node)
-        return Change(node, drained, "is being drained")
-    if goal.back and have != renamed:
-        return Change(node, renamed, "goes back to what it was")  # well or not
     if not settled(node):
-        return _hold(node)
+        if goal.back and have.kubeadm and _holds(node, "PlanApplied"):
+            return Change(node, renamed, "goes back to what it was, unwell as it is")
+        return Hold("ControlPlaneSettles", f"{node.metadata.name} is not as it shall be yet")
     if have == renamed:
         return Change(node, want, "is back in use")
+    if not have.drained:
+        drained = msgspec.structs.replace(have, drained=True, detour=_detour(node, nodes))
+        return Change(node, drained, "is being drained")
     users = [
         n.metadata.name
         for n in nodes
@@ -123,10 +123,6 @@ def _next(node: LegacyNode, nodes: Sequence[LegacyNode], goal: Goal) -> Change |
     if have != services:
         return Change(node, services, "restarts its API server and its controller manager")
     return Change(node, renamed, "restarts its etcd under another name")
-
-
-def _hold(node: LegacyNode) -> Hold:
-    return Hold("ControlPlaneSettles", f"{node.metadata.name} is not as it shall be yet")
 
 
 def _detour(node: LegacyNode, nodes: Iterable[LegacyNode]) -> str | None:

@@ -105,7 +105,8 @@ def test_api_server_and_etcd_of_a_node_never_restart_at_the_same_time_or_while_i
             assert not (services or renamed) or (old.drained and have.drained)
             before[name] = have
 
-    walk(cluster(), FORWARD, look)
+    prepared = walk(cluster(), FORWARD, look)
+    walk(prepared, BACK, look)
 
 
 def test_whoever_knows_the_published_address_is_answered_by_a_node_that_can() -> None:

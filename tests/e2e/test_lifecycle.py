@@ -89,6 +89,7 @@ def upgraded(demo: Lifecycle, workers: list[str]) -> bool:
     demo.begun(NEW)
     demo.steer("pause")
     demo.stands_still(NEW, PAUSE)
+    assert len(demo.begun(NEW)) == 1, "the pool's zones roll one after the other"
     assert demo.versions("control-plane") == [NEW] * 3
     demo.steer("abort")
     ended = until(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from vks.kube.objects import Condition, KubeObject, KubeStruct, Resource
 from vks.resources.fields import (
@@ -25,6 +25,8 @@ from vks.resources.verdacluster import NetworkStatus
 
 GROUP = "legacy.vks.verda"
 VERSION = "v1"
+#: Of LegacyClusters and LegacyNodes: the provisioner has let go of it.
+RELEASED = "Released"
 #: Where every node reaches the API: a proxy on its own loopback, balanced over control planes.
 API_PROXY_PORT = 7443
 #: The key that Secrets are encrypted with: its name is part of what etcd stores.
@@ -65,7 +67,13 @@ class LegacyNetworkSpec(KubeStruct, frozen=True, kw_only=True):
 class LegacyClusterSpec(KubeStruct, frozen=True, kw_only=True):
     """`version` is what the images bring; `add_ons` names a ConfigMap whose values are manifests
     that are applied to the cluster, beside cluster DNS, which every cluster gets. `endpoint` is
-    that of a load balancer, once there is one: users and nodes are sent there."""
+    that of a load balancer, once there is one: users and nodes are sent there.
+
+    `release` gives the cluster to somebody else. "Control": nothing is changed any more on its
+    nodes, inside it or in the cloud, and the condition Released says when that holds; without it
+    the provisioner takes over again. "Everything": network and load balancer have another owner
+    as well, and outlive this object.
+    """
 
     region: CloudName
     identity_ref: LocalReference
@@ -76,6 +84,7 @@ class LegacyClusterSpec(KubeStruct, frozen=True, kw_only=True):
     kube_proxy: KubeProxySpec = KubeProxySpec()
     add_ons: LocalReference | None = None
     endpoint: Endpoint | None = None
+    release: Literal["Control", "Everything"] | None = None
 
 
 class LegacyControlPlaneStatus(KubeStruct, frozen=True, kw_only=True):
@@ -115,3 +124,7 @@ class LegacyCluster(KubeObject, frozen=True, kw_only=True):
     )
     spec: LegacyClusterSpec
     status: LegacyClusterStatus = LegacyClusterStatus()
+
+    @property
+    def released(self) -> bool:
+        return self.spec.release is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vks.resources.contract import READY
+from vks.resources.legacycluster import RELEASED
 
 DELETING = "Deleting"
 
@@ -27,6 +28,7 @@ CLUSTER_CONDITIONS = (
     CONTROL_PLANE_READY,
     ADD_ONS_APPLIED,
     AGENTS_CONNECTED,
+    RELEASED,
     DELETING,
 )
 NODE_CONDITIONS = (
@@ -36,5 +38,6 @@ NODE_CONDITIONS = (
     PLAN_APPLIED,
     SERVICES_HEALTHY,
     NODE_READY,
+    RELEASED,
     DELETING,
 )

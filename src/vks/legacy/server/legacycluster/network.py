@@ -51,9 +51,13 @@ class NetworkKeeper:
             self._verified[cluster.metadata.uid] = (routes, now)
         return network
 
+    def forget(self, cluster: LegacyCluster) -> None:
+        """Look again before the next answer."""
+        self._verified.pop(cluster.metadata.uid, None)
+
     async def remove(self, cluster: LegacyCluster) -> None:
         """Raises CloudError, and Waiting until the cloud has let go."""
-        self._verified.pop(cluster.metadata.uid, None)
+        self.forget(cluster)
         cloud = (await self._accounts.of(cluster)).cloud
         for balancer in await cloud.loadbalancer.load_balancers_of(cluster.metadata.uid):
             await cloud.loadbalancer.delete_load_balancer(balancer.id)  # of a migration

@@ -31,6 +31,7 @@ from vks.legacy.server.legacycluster.network import NetworkKeeper
 from vks.legacy.server.legacycluster.status import new_status, set_conditions, status_body
 from vks.legacy.server.legacynode.planning import cluster_facts
 from vks.legacy.server.metrics import ClusterMetrics
+from vks.legacy.server.release import in_charge, let_go
 from vks.legacy.server.secrets import Vault, secret_body
 from vks.legacy.server.stores import Stores, member_session
 from vks.resources.contract import CLUSTER_NAME_LABEL, READY
@@ -91,6 +92,11 @@ class ClusterReconciler:
         if cluster.deleting:
             return await self._delete(cluster, nodes, conditions)
         cluster = await add_finalizer(self._client, cluster, FINALIZER)
+        if cluster.released:
+            self._forget(cluster)
+            let_go(nodes, conditions)
+            return await self._publish(cluster, cluster.status, conditions, DONE)
+        in_charge(conditions)
         status = new_status(cluster, nodes)
         result = DONE
         try:
@@ -113,6 +119,11 @@ class ClusterReconciler:
         set_conditions(cluster, status, nodes, conditions)
         self._metrics.observe(key, status, nodes)
         return await self._publish(cluster, status, conditions, result)
+
+    def _forget(self, cluster: LegacyCluster) -> None:
+        """What was made sure of before somebody else had the cluster."""
+        self._published.pop(cluster.metadata.uid, None)
+        self._network.forget(cluster)
 
     async def _change_nodes(self, cluster: LegacyCluster, nodes: list[LegacyNode]) -> None:
         for change in decide(cluster, nodes):
@@ -199,7 +210,8 @@ class ClusterReconciler:
         try:
             if nodes:
                 raise Waiting("WaitingForNodes", f"{len(nodes)} nodes left")
-            await self._network.remove(cluster)
+            if cluster.spec.release != "Everything":
+                await self._network.remove(cluster)
             await self._vault.forget(cluster)
         except (Waiting, CloudError) as failure:
             conditions.set(DELETING, True, *reason_of(failure))

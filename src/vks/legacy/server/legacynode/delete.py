@@ -15,6 +15,8 @@ from vks.verda.accounts import Account
 from vks.verda.errors import Conflict
 
 POLL = 1.0
+#: Seconds between looks at a server that somebody else deletes.
+RELEASED_POLL = 5.0
 #: Seconds for which pods are waited for: a budget that allows no eviction must not hold a node
 #: for ever.
 DRAIN_TIMEOUT = 600.0
@@ -43,6 +45,16 @@ async def _leave_etcd(node: LegacyNode, session: Session) -> None:
         await etcd.leave(session, node.status.address)
     except CallFailed as error:
         raise Waiting("EtcdMemberLeaving", error.message, POLL) from error
+
+
+async def require_no_server(node: LegacyNode, account: Account) -> None:
+    """A released node's server is somebody else's to delete. Raises Waiting while there is one,
+    CloudError."""
+    await account.cloud.settle(node.metadata.uid)
+    left = await account.cloud.compute.servers_of(node.metadata.uid)
+    running = ", ".join(server.id for server in left if server.status != "DELETED")
+    if running:
+        raise Waiting("Released", f"server {running} is not ours any more", RELEASED_POLL)
 
 
 async def delete_in_cloud(node: LegacyNode, account: Account) -> None:

@@ -16,15 +16,16 @@ from vks.legacy.server.conditions import DELETING, NODE_CONDITIONS, SERVER_READY
 from vks.legacy.server.hub import CallFailed, Hub
 from vks.legacy.server.legacynode.act import Tools, act
 from vks.legacy.server.legacynode.decide import decide
-from vks.legacy.server.legacynode.delete import delete_in_cloud, leave_cluster
+from vks.legacy.server.legacynode.delete import delete_in_cloud, leave_cluster, require_no_server
 from vks.legacy.server.legacynode.drain import label_control_plane
 from vks.legacy.server.legacynode.observation import Done, FoundEtcd, JoinEtcd, Observation, Wait
 from vks.legacy.server.legacynode.status import new_status, set_conditions, status_body
 from vks.legacy.server.options import HubAddress
+from vks.legacy.server.release import in_charge
 from vks.legacy.server.secrets import Vault
 from vks.legacy.server.stores import Stores
 from vks.resources.contract import READY
-from vks.resources.legacycluster import LegacyCluster
+from vks.resources.legacycluster import RELEASED, LegacyCluster
 from vks.resources.legacynode import LegacyNode, LegacyNodeStatus
 from vks.runtime.clock import Clock
 from vks.runtime.result import DONE, Result, Waiting
@@ -78,6 +79,10 @@ class NodeReconciler:
             conditions.set(READY, False, "WaitingForCluster", "there is no such LegacyCluster")
             return await self._publish(node, node.status, conditions, DONE)
         node = await add_finalizer(self._client, node, FINALIZER)
+        if cluster.released:
+            conditions.set(RELEASED, True, RELEASED)
+            return await self._publish(node, node.status, conditions, DONE)
+        in_charge(conditions)
         return await self._advance(self._observe(node, cluster), conditions)
 
     def _observe(self, node: LegacyNode, cluster: LegacyCluster) -> Observation:
@@ -150,10 +155,13 @@ class NodeReconciler:
         try:
             if cluster is None:
                 raise Waiting("WaitingForCluster", "its LegacyCluster names the credential")
-            if not cluster.deleting and cluster.status.initialized:
+            account = await self._accounts.of(cluster)
+            if cluster.released and not cluster.deleting:
+                await require_no_server(node, account)
+            elif not cluster.deleting and cluster.status.initialized:
                 nodes = self._stores.nodes_of(cluster.key)
                 await leave_cluster(node, nodes, self._hub, self._clock.now())
-            await delete_in_cloud(node, await self._accounts.of(cluster))
+            await delete_in_cloud(node, account)
         except (Waiting, CloudError) as failure:
             conditions.set(DELETING, True, *reason_of(failure))
             return await self._publish(node, node.status, conditions, after([failure]))

@@ -48,6 +48,9 @@ class VerdaClusterSpec(KubeStruct, frozen=True, kw_only=True):
     network: NetworkSpec = NetworkSpec()
     control_plane_endpoint: Endpoint | None = None
     pod_routes: Literal["Managed", "Unmanaged"] = "Managed"
+    #: What becomes of network and load balancer when the object is deleted. "Retain" is for a
+    #: cluster that was taken over and may yet be given back.
+    deletion_policy: Literal["Delete", "Retain"] = "Delete"
 
 
 class NetworkStatus(KubeStruct, frozen=True, kw_only=True):

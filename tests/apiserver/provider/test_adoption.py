@@ -183,3 +183,24 @@ async def test_nothing_that_is_paused_is_acted_on(adopted: Adopted, what: str) -
         await region.client.merge_patch(VerdaMachine, "w-0", region.namespace, clear)
     await region.gone(VerdaMachine, "w-0")
     assert await adopted.alive() == {"cp-0"}
+
+
+async def test_a_cluster_that_is_let_go_as_a_whole_serves_on(
+    adopted: Adopted, collector: None
+) -> None:
+    """For whoever had it before: servers, network and load balancer with its members stay."""
+    await adopted.make()
+    region = adopted.region
+    await region.client.merge_patch(
+        VerdaCluster, "demo", region.namespace, {"spec": {"deletionPolicy": "Retain"}}
+    )
+    cluster = await region.cluster("demo")
+    before = await region.census()
+    await with_the_cluster(region)
+    for name in adopted.servers:
+        await region.gone(VerdaMachine, name)
+    await region.client.delete(VerdaCluster, "demo", region.namespace)
+    await region.gone(VerdaCluster, "demo")
+    assert await region.census() == before
+    members = await region.verda.loadbalancer.members(cluster.status.load_balancer.pool_id)
+    assert [(member.name, member.admin_state) for member in members] == [("cp-0", "ENABLED")]

@@ -126,8 +126,9 @@ class ClusterReconciler:
         conditions.set(READY, False, "Deleting")
         try:
             self._require_no_machines(cluster)
-            await self._delete_port_pools(cluster, owner)
-            await delete_all(Scope(cluster, owner, await self._accounts.of(cluster)))
+            if cluster.spec.deletion_policy == "Delete":
+                await self._delete_port_pools(cluster, owner)
+                await delete_all(Scope(cluster, owner, await self._accounts.of(cluster)))
         except (Waiting, CloudError) as failure:
             conditions.set(DELETING, True, *reason_of(failure))
             return await self._publish(cluster, cluster.status, conditions, after([failure]))

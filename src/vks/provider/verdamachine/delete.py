@@ -38,9 +38,11 @@ async def delete_all(
     now: datetime,
 ) -> None:
     """Ask for the end of all that the machine has. Raises Waiting until the cloud has let go.
-    `drain` lets open requests to its API server finish first."""
+    `drain` lets open requests to its API server finish first; without it the whole cluster goes,
+    and a server that is kept serves on for whoever has it then."""
     await account.cloud.settle(owner_id(machine))
-    if cluster is not None and not cluster.deleting:
+    serves_on = keep_server and not drain
+    if cluster is not None and not cluster.deleting and not serves_on:
         await _leave_load_balancer(machine, cluster, account, now if drain else None)
     if keep_server:
         return

@@ -12,6 +12,7 @@ from vks.resources.fields import (
     CloudName,
     ConditionList,
     ControlPlaneReplicas,
+    DnsLabel,
     Endpoint,
     KubernetesVersion,
     SshPublicKey,
@@ -66,6 +67,23 @@ class BootstrapSpec(KubeStruct, frozen=True, kw_only=True):
     cni_image: str = "registry.vks.verda/vks/cni:v1"
 
 
+class InheritedSpec(KubeStruct, frozen=True, kw_only=True):
+    """What a cluster that another provisioner made brings along, for as long as it lives: arguments
+    of its control plane by component, names that its API servers answer to beside the usual ones,
+    and the Secret with its EncryptionConfiguration under the key `config.yaml`.
+
+    `on_hold` is what Cluster API does not act on yet, or not any more: the whole cluster, or its
+    control plane.
+    """
+
+    api_server_args: dict[str, str] = {}
+    controller_manager_args: dict[str, str] = {}
+    scheduler_args: dict[str, str] = {}
+    server_names: tuple[str, ...] = ()
+    encryption_secret: DnsLabel | None = None
+    on_hold: Literal["Cluster", "ControlPlane"] | None = None
+
+
 class UpgradeSpec(KubeStruct, frozen=True, kw_only=True):
     """The latest upgrade. `from_*` is what the control plane was, to go back to when the upgrade
     is aborted before its first machine was replaced.
@@ -102,6 +120,7 @@ class ManagedClusterSpec(KubeStruct, frozen=True, kw_only=True):
     bootstrap: BootstrapSpec | None = None
     deletion_protection: bool = False
     upgrade: UpgradeSpec | None = None
+    inherited: InheritedSpec | None = None
 
 
 class ControlPlaneStatus(KubeStruct, frozen=True, kw_only=True):

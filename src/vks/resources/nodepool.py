@@ -22,6 +22,9 @@ from vks.resources.fields import (
 from vks.resources.project import GROUP, VERSION
 from vks.resources.verdaport import Slots
 
+#: Names the pool (as its user calls it) on what is made for a NodePool, and on its nodes.
+POOL_LABEL = "vks.verda/pool"
+
 
 class StaticIPSpec(KubeStruct, frozen=True, kw_only=True):
     """The addresses that the pool's nodes take turns in; without `subnet_id` in the subnet of the

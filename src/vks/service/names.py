@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from vks.resources.nodepool import POOL_LABEL as POOL_LABEL
+
 #: Names the ManagedCluster on everything that is made for it.
 CLUSTER_LABEL = "vks.verda/cluster"
-#: Names the pool (as its user calls it) on what is made for a NodePool, and on its nodes.
-POOL_LABEL = "vks.verda/pool"
 
 #: Machines append "-" and five characters to a MachineSet, which appends as many to its
 #: MachineDeployment; a host name has at most 63.

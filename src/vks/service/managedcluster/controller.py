@@ -170,7 +170,8 @@ class ManagedClusterReconciler:
             await _delete(self._client, seen.root)
             return DONE
         if seen.remaining():
-            for left in (*seen.deployments, seen.control_plane, seen.infrastructure):
+            parts = (*seen.deployments, seen.control_plane, seen.infrastructure, seen.former)
+            for left in parts:
                 if left is not None:
                     await _delete(self._client, left)
             return DONE

@@ -31,6 +31,8 @@ class Observed:
     verda_machines: tuple[VerdaMachine, ...] = ()
     #: What the other provisioner has made; then the objects above only show it.
     legacy: LegacyCluster | None = None
+    #: What the other provisioner had made before the cluster was taken over.
+    former: LegacyCluster | None = None
 
     @property
     def root(self) -> Cluster | LegacyCluster | None:
@@ -101,16 +103,19 @@ class Observed:
             "VerdaCluster": int(self.infrastructure is not None),
             "Cluster": int(self.capi is not None),
             "NodePool": len(self.pools),
+            "LegacyCluster": int(self.former is not None),
         }
         return {kind: count for kind, count in counts.items() if count}
 
 
 def observe(caches: Caches, key: Key) -> Observed:
+    cluster = caches.managed_clusters.get(key)
     legacy = caches.legacy_clusters.get(key)
-    if legacy is not None:
+    if legacy is not None and (cluster is None or cluster.spec.provisioner == "legacy"):
         return _observe_legacy(caches, key, legacy)
     return Observed(
-        cluster=caches.managed_clusters.get(key),
+        cluster=cluster,
+        former=legacy,
         capi=caches.clusters.get(key),
         infrastructure=caches.verda_clusters.get(key),
         control_plane=caches.control_planes.get(Key(key.namespace, control_plane_name(key.name))),

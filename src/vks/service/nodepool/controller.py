@@ -88,7 +88,7 @@ class NodePoolReconciler:
         pool = await self._fill_version(pool, cluster)
         machines = self._machines(pool)
         await mark(self._client, pool, machines, NAME)
-        desired = spread(pool, _current(deployments), machines)
+        desired = spread(pool, self._current(pool, cluster, deployments), machines)
         said = await self._said(pool, deployments, desired)
         manifests = pool_manifests(cluster, pool, said, paused=pauses_pool(cluster, pool))
         changed = outdated(manifests, deployments)
@@ -149,6 +149,25 @@ class NodePoolReconciler:
         return await self._client.merge_patch(
             NodePool, meta.name, meta.namespace, patch, field_manager=NAME
         )
+
+    def _current(
+        self,
+        pool: NodePool,
+        cluster: ManagedCluster,
+        deployments: Iterable[MachineDeployment],
+    ) -> dict[str, int]:
+        """Replicas per zone as they are; a cluster that is being taken over keeps its spread."""
+        inherited = cluster.spec.inherited
+        former = self._caches.legacy_clusters.get(cluster.key)
+        current: dict[str, int] = {}
+        if inherited is not None and inherited.on_hold is not None and former is not None:
+            current = {
+                zone.name: zone.replicas
+                for known in former.spec.node_pools
+                if known.name == pool.spec.pool_name
+                for zone in known.zones
+            }
+        return current | {d.spec.template.spec.failure_domain: d.spec.replicas for d in deployments}
 
     def _waits_for(self, pool: NodePool, owner: Key, cluster: ManagedCluster | None) -> str:
         """Machines are made for a Cluster that exists and stays, under names that nobody has."""
@@ -251,13 +270,6 @@ def _as_applied(deployment: MachineDeployment, generations: Mapping[Key, int]) -
     return msgspec.structs.replace(
         deployment, metadata=msgspec.structs.replace(meta, generation=newest)
     )
-
-
-def _current(deployments: Iterable[MachineDeployment]) -> dict[str, int]:
-    return {
-        deployment.spec.template.spec.failure_domain: deployment.spec.replicas
-        for deployment in deployments
-    }
 
 
 def _node_changes(change: Change[Machine]) -> bool:

@@ -19,6 +19,7 @@ from vks.resources.managedcluster import (
     BootstrapSpec,
     ClusterNetworkSpec,
     ControlPlaneSpec,
+    InheritedSpec,
     ManagedCluster,
 )
 from vks.resources.nodepool import NodePool, UserScriptSpec
@@ -263,3 +264,44 @@ def test_the_cni_reaches_the_api_server_before_kube_proxy_runs() -> None:
 def test_every_manifest_is_json() -> None:
     for manifest in everything(managed_cluster(), node_pool()):
         assert json.loads(msgspec.json.encode(manifest.body)) == manifest.body
+
+
+INHERITED = InheritedSpec(
+    api_server_args={"service-account-issuer": "old"},
+    controller_manager_args={"feature-gates": "A=true"},
+    scheduler_args={"v": "2"},
+    server_names=("10.60.0.5", "localhost"),
+    encryption_secret="demo-encryption",
+)
+
+
+def test_a_cluster_keeps_what_it_inherited() -> None:
+    config = control_plane_config(managed_cluster(inherited=INHERITED))
+    configuration = config["clusterConfiguration"]
+    assert configuration["apiServer"]["certSANs"] == ["localhost", "127.0.0.1", "10.60.0.5"]
+    path = "/etc/kubernetes/encryption/config.yaml"
+    assert configuration["apiServer"]["extraArgs"] == [
+        {"name": "encryption-provider-config", "value": path},
+        {"name": "service-account-issuer", "value": "old"},
+    ]
+    assert configuration["controllerManager"]["extraArgs"] == [
+        {"name": "cloud-provider", "value": "external"},
+        {"name": "feature-gates", "value": "A=true"},
+    ]
+    assert configuration["scheduler"]["extraArgs"] == [{"name": "v", "value": "2"}]
+    (file,) = (file for file in config["files"] if file["path"] == path)
+    assert file["contentFrom"]["secret"] == {"name": "demo-encryption", "key": "config.yaml"}
+    assert "content" not in file
+
+
+def test_holding_a_cluster_replaces_no_machine() -> None:
+    pool = node_pool()
+    parts = [
+        rolling_part(everything(managed_cluster(inherited=inherited), pool))
+        for on_hold in ("Cluster", "ControlPlane", None)
+        for inherited in [msgspec.structs.replace(INHERITED, on_hold=on_hold)]
+    ]
+    assert parts[0] == parts[1] == parts[2]
+    assert rolling_part(everything(managed_cluster(inherited=InheritedSpec()), pool)) == (
+        rolling_part(everything(managed_cluster(), pool))
+    )

@@ -14,9 +14,10 @@ import msgspec
 import yaml
 
 from vks.resources.fields import SSH_USER, SSH_USER_SUDO
-from vks.resources.managedcluster import BootstrapSpec, ManagedCluster
+from vks.resources.managedcluster import BootstrapSpec, InheritedSpec, ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.service.provisioners.capi import userscript
+from vks.service.provisioners.capi.inherited import cluster_configuration, encryption_files
 
 Body = dict[str, Any]
 
@@ -36,13 +37,14 @@ def control_plane_config(cluster: ManagedCluster) -> Body:
     if patches:
         node["patches"] = {"directory": _PATCHES}
     return {
-        "clusterConfiguration": {
-            "apiServer": {"certSANs": ["localhost", "127.0.0.1"]},
-            "controllerManager": {"extraArgs": [{"name": "cloud-provider", "value": "external"}]},
-        },
+        "clusterConfiguration": cluster_configuration(cluster.spec.inherited or InheritedSpec()),
         "initConfiguration": node,
         "joinConfiguration": node,
-        "files": [_file(_KUBE_PROXY_FILE, _kube_proxy_document(bootstrap)), *patches],
+        "files": [
+            _file(_KUBE_PROXY_FILE, _kube_proxy_document(bootstrap)),
+            *patches,
+            *encryption_files(cluster.spec.inherited),
+        ],
         # Cluster API has no field for it, and kubeadm reads it only from the file of `init`,
         # which the machines that join do not have.
         "preKubeadmCommands": [

@@ -52,7 +52,8 @@ def cluster_manifests(
         ),
     )
     infrastructure = _verda_cluster(cluster, zones)
-    control_plane = _control_plane(cluster, machines, paused=pause_control_plane)
+    held = cluster.spec.inherited is not None and cluster.spec.inherited.on_hold is not None
+    control_plane = _control_plane(cluster, machines, paused=pause_control_plane or held)
     return [
         machines,
         infrastructure,
@@ -107,7 +108,7 @@ def _cluster(
     cluster: ManagedCluster, infrastructure: Manifest, control_plane: Manifest
 ) -> Manifest:
     network = cluster.spec.network
-    spec = {
+    spec: dict[str, Any] = {
         "clusterNetwork": {
             "pods": {"cidrBlocks": [network.pod_cidr]},
             "services": {"cidrBlocks": [network.service_cidr]},
@@ -115,5 +116,8 @@ def _cluster(
         "infrastructureRef": reference(infrastructure),
         "controlPlaneRef": reference(control_plane),
     }
+    inherited = cluster.spec.inherited
+    if inherited is not None and inherited.on_hold == "Cluster":
+        spec["paused"] = True
     body = {"metadata": metadata(cluster, cluster.metadata.name), "spec": spec}
     return Manifest(Cluster, owned(body, cluster))

@@ -19,11 +19,13 @@ from vks.migration.run.decide import Advance, Begin, Keep, MakePlan, Rest, TakeB
 from vks.migration.run.phase import Phase
 from vks.migration.run.runner import Outcome
 from vks.migration.run.scope import FIELD_MANAGER, Scope
+from vks.resources.clusterapi import Machine
 from vks.resources.clustermigration import ClusterMigration, MigrationPhase
 from vks.resources.legacycluster import LegacyCluster
 from vks.resources.legacynode import LegacyNode
 from vks.runtime.clock import Clock
 from vks.runtime.controller import Controller
+from vks.runtime.informer import Change
 from vks.runtime.manager import Manager
 from vks.runtime.result import DONE, Result, Waiting
 from vks.runtime.store import Store
@@ -132,6 +134,8 @@ class MigrationReconciler:
     async def _take(
         self, migration: ClusterMigration, phase: Phase, *, back: bool
     ) -> tuple[Outcome, dict[str, str]]:
+        if phase.ends and not back and self._cluster(migration) is None:
+            return Outcome(), {}
         try:
             scope = await self._scope(migration)
         except (Waiting, CloudError) as failure:
@@ -141,13 +145,16 @@ class MigrationReconciler:
             return outcome, scope.progress
 
     async def _scope(self, migration: ClusterMigration) -> Scope:
-        key = Key(migration.metadata.namespace, migration.spec.cluster_name)
-        cluster = self._stores.clusters.get(key)
+        cluster = self._cluster(migration)
         if cluster is None:
             raise Waiting("NotLegacy", "the legacy provisioner has no such cluster")
         account = await self._accounts.of(cluster)
-        nodes = self._stores.nodes_of(key)
+        nodes = self._stores.nodes_of(cluster.key)
         return Scope(self._client, migration, cluster, nodes, account, self._clock)
+
+    def _cluster(self, migration: ClusterMigration) -> LegacyCluster | None:
+        key = Key(migration.metadata.namespace, migration.spec.cluster_name)
+        return self._stores.clusters.get(key)
 
     async def _tell(
         self,
@@ -197,6 +204,7 @@ def setup(
             Watch(ClusterMigration, namespace=namespace),
             Watch(LegacyCluster, namespace=namespace),  # the migration is named like its cluster
             Watch(LegacyNode, _migration_of, namespace=namespace),
+            Watch(Machine, _migration_of_machine, predicate=_leaves, namespace=namespace),
         ],
     )
     manager.add(accounts)
@@ -206,6 +214,15 @@ def setup(
 
 def _cluster_index(node: LegacyNode) -> list[str]:
     return [str(key) for key in _migration_of(node)]
+
+
+def _migration_of_machine(machine: Machine) -> Iterable[Key]:
+    return [Key(machine.metadata.namespace, machine.spec.cluster_name)]
+
+
+def _leaves(change: Change[Machine]) -> bool:
+    """Its deletion may be held by us."""
+    return change.new is not None and change.new.deleting
 
 
 def _migration_of(node: LegacyNode) -> Iterable[Key]:

@@ -175,6 +175,12 @@ class MachineHealthCheck(KubeObject, frozen=True, kw_only=True):
     )
 
 
+class KubeadmConfig(KubeObject, frozen=True, kw_only=True):
+    """Written, never read beyond its metadata."""
+
+    resource: ClassVar[Resource] = Resource(BOOTSTRAP_GROUP, V, "KubeadmConfig", "kubeadmconfigs")
+
+
 class KubeadmConfigTemplate(KubeObject, frozen=True, kw_only=True):
     """Written, never read beyond its metadata."""
 

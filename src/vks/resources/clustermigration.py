@@ -67,6 +67,12 @@ class MigrationPhase(KubeStruct, frozen=True, kw_only=True):
     step: str = ""
 
 
+#: Steps of a node that Cluster API has been asked to replace, or has decided to: the migration
+#: cannot be taken back any more.
+REPLACING, NODE_RELEASED, REPLACED = "Replacing", "Released", "Replaced"
+LEAVING = (REPLACING, NODE_RELEASED, REPLACED)
+
+
 class MigrationProgress(KubeStruct, frozen=True, kw_only=True):
     """What was last done to a node, or is being done."""
 

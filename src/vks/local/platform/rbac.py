@@ -82,9 +82,8 @@ def _rules(component: str) -> list[dict[str, Any]]:
     if component == "migration":
         return [
             *common,
-            _rule(["vks.verda"], ["clustermigrations", "clustermigrations/status"], _WRITE),
-            _rule(["legacy.vks.verda"], ["*"], _WRITE),
-            _rule([""], ["secrets"], _READ),
+            _rule(["vks.verda", "legacy.vks.verda", *_CLUSTER_API_GROUPS], ["*"], _WRITE),
+            _rule([""], ["secrets"], _WRITE),
         ]
     return [
         *common,

@@ -32,10 +32,12 @@ class Step(Protocol):
 class Phase(NamedTuple):
     """`doing` and `done` are what the migration's phase is called meanwhile and afterwards; `done`
     is the target that asks for it, and the condition that tells about it. `kept`: while it is the
-    last one, its steps are done again and again, for what changes by itself."""
+    last one, its steps are done again and again, for what changes by itself. `ends`: its last step
+    is the end of the LegacyCluster, and so of the migration."""
 
     name: str
     doing: str
     done: Target
     steps: tuple[Step, ...]
     kept: bool = False
+    ends: bool = False

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from vks.kube.errors import AlreadyExists
 from vks.kube.objects import owner_reference
-from vks.resources.clustermigration import ClusterMigration, MigrationPlan
+from vks.resources.clustermigration import LEAVING, ClusterMigration, MigrationPlan
 from vks.resources.managedcluster import ManagedCluster
 from vks.service.api.context import Name, Scope, ScopeIn
 from vks.service.api.problems import Problem
@@ -168,6 +168,8 @@ async def roll_back_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
     region, present = await _migration(scope, cluster)
     if any(record.name == FINALIZE for record in present.status.phases):
         raise Problem("conflict", "what is finalized cannot be taken back")
+    if any(node.step in LEAVING for node in present.status.nodes):
+        raise Problem("conflict", "nodes have been replaced already: from here it goes on only")
     return _view(await patch_spec(region.client, present, {"rollback": True, "paused": False}))
 
 

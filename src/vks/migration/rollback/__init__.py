@@ -1,0 +1,1 @@
+"""The ways back: whatever Cluster API was told about a cluster goes, and no server with it."""

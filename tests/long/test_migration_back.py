@@ -1,0 +1,65 @@
+"""A legacy cluster on its way to Cluster API is taken back, on real servers, while it is used."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.support.migration import CLUSTER_API, Story, legacy_cluster, unnoticed
+
+NAME = "long-way-back"
+
+pytestmark = [
+    pytest.mark.timeout(2400),
+    pytest.mark.skipif(os.geteuid() != 0, reason="servers need root"),
+]
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    with legacy_cluster(NAME, tmp_path_factory.mktemp("migration") / "old.kubeconfig") as story:
+        yield story
+
+
+def test_what_was_prepared_is_taken_back_unnoticed(old: Story, record_property: Any) -> None:
+    old.vks("migration", "plan", "old")
+    old.vks("migration", "start", "old", "--until", "Prepared", "--no-wait")
+    old.reached("Prepared")
+    servers = {node["name"]: node["serverId"] for node in old.nodes().values()}
+    began = time.monotonic()
+    with old.fresh_kubeconfig(), old.probed(api_hz=20.0) as counts:
+        old.vks("migration", "rollback", "old", "--yes", "--no-wait")
+        old.doing("goes back to what it was")
+        old.kill("legacy")
+        back = old.reached("RolledBack")
+    record_property("seconds", round(time.monotonic() - began))
+
+    unnoticed(counts, record_property)
+    assert back["phases"] == []
+    assert {node["name"]: node["serverId"] for node in old.nodes().values()} == servers
+    planes = {n["name"] for n in old.nodes().values() if n["role"] == "control-plane"}
+    assert set(old.members().values()) == {f"etcd-{name}" for name in planes}
+    names = old.kubectl("get", "configmaps", "-A", "-o=name")
+    assert "kubeadm-config" not in names
+    assert "cluster-info" not in names
+    pods = old.kubectl("get", "pods", "-n=kube-system", "-l=tier=control-plane", "-o=name")
+    assert pods == ""
+    # Nothing hinders another attempt.
+    assert json.loads(old.vks("migration", "plan", "old", "-o", "json"))["plan"]["refusals"] == []
+
+
+def test_giving_an_adopted_cluster_back_deletes_no_server(old: Story, record_property: Any) -> None:
+    servers = old.servers()
+    old.vks("migration", "start", "old", "--until", "Adopted", "--no-wait")
+    old.reached("Adopted")
+    assert old.machine_names() == servers.keys()
+    with old.fresh_kubeconfig(), old.probed(api_hz=20.0) as counts:
+        old.vks("migration", "rollback", "old", "--yes", "--no-wait")
+        old.reached("RolledBack")
+    unnoticed(counts, record_property)
+    assert old.servers() == servers
+    assert old.management(*CLUSTER_API) == []

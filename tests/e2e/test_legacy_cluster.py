@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.localregion import LocalRegion
+from tests.support.ssh import login, new_key, public_part, ssh
 
 from vks.verda.cloud import Cloud
 from vks.verda.credentials import CloudConfig
@@ -53,8 +55,9 @@ def eventually(what: str, holds: Callable[[], bool]) -> None:
 class Story:
     """One region with one legacy cluster, `old`."""
 
-    def __init__(self, kubeconfig: Path) -> None:
-        self._kubeconfig = kubeconfig
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._kubeconfig = directory / "kubeconfig"
 
     def kubectl(self, *arguments: str) -> str:
         vks("kubeconfig", "save", "old", "--file", str(self._kubeconfig))
@@ -96,9 +99,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     vks("up", "--name", NAME, "--legacy")
     zones = ",".join(f"{NAME}-{number}" for number in (1, 2, 3))
     pool = f"name=default;count=3;flavor=small;zones={zones}"
+    directory = tmp_path_factory.mktemp("story")
+    compute = LocalRegion(NAME).admin.compute
+    compute.create_keypair(name="mine", public_key=public_part(new_key(directory, "mine")))
+    own = ("--provisioner", "legacy", "--key-name", "mine")
     try:
-        vks("cluster", "create", "old", "--provisioner", "legacy", "--pool", pool)
-        yield Story(tmp_path_factory.mktemp("story") / "kubeconfig")
+        vks("cluster", "create", "old", *own, "--pool", pool)
+        yield Story(directory)
     finally:
         vks("down", "--name", NAME, "--purge")
     assert not Path("/run/netns", f"vks-{NAME}").exists()
@@ -116,6 +123,14 @@ def test_users_cannot_tell_the_difference(story: Story) -> None:
         assert labels["topology.kubernetes.io/zone"] == described["zone"]
     for role in ("control-plane", "worker"):
         assert len({node["zone"] for node in story.nodes(role)}) == 3
+
+
+def test_who_has_the_key_logs_in_to_every_node(story: Story) -> None:
+    for node in story.nodes():
+        said = ssh(
+            LocalRegion(NAME), story.directory / "mine", login(node), "hostname; sudo id -un"
+        )
+        assert said.split() == [node["name"], "root"]
 
 
 def test_it_is_not_kubeadms(story: Story) -> None:

@@ -13,8 +13,6 @@ import pytest
 import yaml
 from tests.support.migration import CLUSTER_API, CONTROLLERS, Story, legacy_cluster, unnoticed
 
-NAME = "long-migration"
-
 pytestmark = [
     pytest.mark.timeout(2400),
     pytest.mark.skipif(os.geteuid() != 0, reason="servers need root"),
@@ -23,21 +21,21 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    with legacy_cluster(NAME, tmp_path_factory.mktemp("migration") / "old.kubeconfig") as story:
+    with legacy_cluster("whole-migration", tmp_path_factory.mktemp("migration")) as story:
         yield story
 
 
 def test_preparing_goes_unnoticed_by_those_who_repeat_a_failed_request(
     old: Story, record_property: Any
 ) -> None:
-    servers = {node["name"]: node["serverId"] for node in old.nodes().values()}
+    servers = old.servers()
     before = old.server
     token = old.kubectl("create", "token", "default", "--duration=1h").strip()
     plan = json.loads(old.vks("migration", "plan", "old", "-o", "json"))["plan"]
     assert plan["refusals"] == []
 
     began = time.monotonic()
-    with old.fresh_kubeconfig(), old.probed(api_hz=20.0) as counts:
+    with old.used() as counts:
         old.vks("migration", "start", "old", "--until", "Prepared", "--no-wait")
         old.doing("restarts its API server")
         old.kill("migration")
@@ -47,15 +45,15 @@ def test_preparing_goes_unnoticed_by_those_who_repeat_a_failed_request(
 
     unnoticed(counts, record_property)
     assert prepared["phases"][0]["finishedAt"]
-    assert {node["name"]: node["serverId"] for node in old.nodes().values()} == servers
+    assert old.servers() == servers
     assert old.server != before, "users are sent to the load balancer"
     assert old.whoami(token) == "system:serviceaccount:default:default"
     assert old.kubectl("get", "secret", "kept", "-o=jsonpath={.data.key}") == "dmFsdWU="
 
 
 def test_a_prepared_cluster_looks_like_one_of_kubeadms(old: Story) -> None:
-    planes = {n["name"] for n in old.nodes().values() if n["role"] == "control-plane"}
-    assert set(old.members().values()) == planes
+    planes = old.planes()
+    assert old.etcd_members() == planes
     pods = json.loads(
         old.kubectl("get", "pods", "-n=kube-system", "-l=tier=control-plane", "-o=json")
     )
@@ -80,7 +78,7 @@ def test_a_prepared_cluster_looks_like_one_of_kubeadms(old: Story) -> None:
 
 
 def test_a_stopped_component_shows_in_the_pod_that_stands_for_it(old: Story) -> None:
-    plane = min(n["name"] for n in old.nodes().values() if n["role"] == "control-plane")
+    plane = min(n["name"] for n in old.members().values() if n["role"] == "control-plane")
     pod = ("pod", f"kube-scheduler-{plane}", "-n=kube-system")
     old.on_server(plane, "systemctl", "stop", "legacy-kube-scheduler")
     old.kubectl("wait", *pod, "--for=condition=Ready=false", "--timeout=60s")
@@ -90,7 +88,7 @@ def test_a_stopped_component_shows_in_the_pod_that_stands_for_it(old: Story) -> 
 def test_adopting_replaces_no_node_and_goes_unnoticed(old: Story, record_property: Any) -> None:
     servers = old.servers()
     old.save_kubeconfig()
-    members = old.members()
+    members = old.etcd_members()
 
     began = time.monotonic()
     with old.probed(api_hz=20.0) as counts:
@@ -102,7 +100,7 @@ def test_adopting_replaces_no_node_and_goes_unnoticed(old: Story, record_propert
     unnoticed(counts, record_property)
     assert old.servers() == servers
     assert old.machine_names() == servers.keys()
-    assert old.members() == members
+    assert old.etcd_members() == members
 
 
 def test_converting_goes_unnoticed_although_its_controllers_are_killed(
@@ -124,7 +122,7 @@ def test_converting_goes_unnoticed_although_its_controllers_are_killed(
     after = old.servers()
     assert len(after) == len(before)
     assert not {*before.values()} & {*after.values()}
-    namespaces = list(Path("/run/netns").glob(f"vks-{NAME}.*"))
+    namespaces = list(Path("/run/netns").glob(f"vks-{old.region.name}.*"))
     assert len(namespaces) == len(after), "every server that is gone is gone"
     assert old.whoami(token) == "system:serviceaccount:default:default"
     assert old.kubectl("get", "secret", "kept", "-o=jsonpath={.data.key}") == "dmFsdWU="
@@ -150,4 +148,4 @@ def test_after_finalizing_nothing_is_left_of_the_legacy_provisioner(
 def test_nothing_is_left_of_it_when_it_is_deleted(old: Story) -> None:
     old.vks("cluster", "delete", "old", "--yes")
     assert old.management(*CLUSTER_API) == []
-    assert list(Path("/run/netns").glob(f"vks-{NAME}.*")) == []
+    assert list(Path("/run/netns").glob(f"vks-{old.region.name}.*")) == []

@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 from tests.support.migration import CLUSTER_API, Story, legacy_cluster, unnoticed
 
-NAME = "long-way-back"
-
 pytestmark = [
     pytest.mark.timeout(2400),
     pytest.mark.skipif(os.geteuid() != 0, reason="servers need root"),
@@ -21,7 +19,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    with legacy_cluster(NAME, tmp_path_factory.mktemp("migration") / "old.kubeconfig") as story:
+    with legacy_cluster("way-back", tmp_path_factory.mktemp("migration")) as story:
         yield story
 
 
@@ -29,20 +27,20 @@ def test_what_was_prepared_is_taken_back_unnoticed(old: Story, record_property: 
     old.vks("migration", "plan", "old")
     old.vks("migration", "start", "old", "--until", "Prepared", "--no-wait")
     old.reached("Prepared")
-    servers = {node["name"]: node["serverId"] for node in old.nodes().values()}
+    servers = old.servers()
     began = time.monotonic()
-    with old.fresh_kubeconfig(), old.probed(api_hz=20.0) as counts:
+    with old.used() as counts:
         old.vks("migration", "rollback", "old", "--yes", "--no-wait")
-        old.doing("goes back to what it was")
+        old.doing("restarts its API server")
         old.kill("legacy")
         back = old.reached("RolledBack")
     record_property("seconds", round(time.monotonic() - began))
 
     unnoticed(counts, record_property)
     assert back["phases"] == []
-    assert {node["name"]: node["serverId"] for node in old.nodes().values()} == servers
-    planes = {n["name"] for n in old.nodes().values() if n["role"] == "control-plane"}
-    assert set(old.members().values()) == {f"etcd-{name}" for name in planes}
+    assert old.servers() == servers
+    planes = old.planes()
+    assert old.etcd_members() == {f"etcd-{name}" for name in planes}
     names = old.kubectl("get", "configmaps", "-A", "-o=name")
     assert "kubeadm-config" not in names
     assert "cluster-info" not in names
@@ -57,7 +55,7 @@ def test_giving_an_adopted_cluster_back_deletes_no_server(old: Story, record_pro
     old.vks("migration", "start", "old", "--until", "Adopted", "--no-wait")
     old.reached("Adopted")
     assert old.machine_names() == servers.keys()
-    with old.fresh_kubeconfig(), old.probed(api_hz=20.0) as counts:
+    with old.used() as counts:
         old.vks("migration", "rollback", "old", "--yes", "--no-wait")
         old.reached("RolledBack")
     unnoticed(counts, record_property)

@@ -104,13 +104,14 @@ class Lifecycle(Workload):
         subprocess.run([*entered, *where, *rest], check=True, capture_output=True, timeout=60)
 
     @contextmanager
-    def probed(self) -> Iterator[dict[str, Any]]:
+    def probed(self, api_hz: float = 10.0) -> Iterator[dict[str, Any]]:
         """Uses the cluster all the while; the counts are filled in at the end."""
         counts: dict[str, Any] = {}
         command = [
             *("nsenter", f"--net={self.region.instance.fabric_netns_path}"),
             *(sys.executable, "-m", "tests.support.probes"),
             *(f"--kubeconfig={self.kubeconfig}", f"--node-port={NODE_PORT}"),
+            f"--api-hz={api_hz}",
         ]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         try:

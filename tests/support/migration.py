@@ -5,15 +5,21 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
-from tests.support.lifecycle import WORKLOAD, Lifecycle, until
+from tests.support import leftovers
+from tests.support.clouds import Json
+from tests.support.lifecycle import WORKLOAD, Lifecycle
+from tests.support.localregion import LocalRegion, kubectl, region_name, until
+
+from vks.cli.api import Api
+from vks.cli.session import sign_in
 
 NAMESPACE = "p-admin"
 #: What a migration goes through the hands of.
@@ -36,32 +42,70 @@ CLUSTER_API = tuple(
     for kind in kinds
 )
 #: Seconds that a phase may take on a machine that is busy.
-PATIENCE = 900.0
+PATIENCE = 600.0
 
 
 class Story(Lifecycle):
-    """As an operator: users cannot choose the provisioner."""
+    """Cluster `old`, as an operator sees it: for users there are no migrations."""
 
-    def migration(self) -> dict[str, Any]:
-        api = self.api("admin")
-        found: dict[str, Any] = api.get(api.path("clusters", self.cluster, "migration"))
+    def __init__(self, region: LocalRegion, directory: Path) -> None:
+        super().__init__(region, "old", directory)
+        files = {"OS_CLIENT_CONFIG_FILE": str(region.layout.clouds_yaml)}
+        self._api = Api(sign_in({**os.environ, **files}, "admin"))
+        self.killed: list[str] = []
+        self.save_kubeconfig()
+
+    def migration(self) -> Json:
+        found: Json = self._api.get(self._api.path("clusters", self.name, "migration"))
         return found
 
-    def reached(self, phase: str) -> dict[str, Any]:
-        def look() -> dict[str, Any] | None:
-            found = self.migration()
-            return found if found["phase"] == phase else None
+    def reached(self, phase: str) -> Json:
+        return until(self.migration, lambda found: found["phase"] == phase, PATIENCE)
 
-        try:
-            found = until(look, PATIENCE, every=2.0)
-        except AssertionError as error:
-            raise AssertionError(json.dumps(self.migration(), indent=1)) from error
-        assert found is not None
-        return found
+    def doing(self, what: str) -> None:
+        """Until something like that is done to a node."""
+
+        def under_way(found: Json) -> bool:
+            return any(what in node["step"] for node in found["nodes"])
+
+        until(self.migration, under_way, PATIENCE)
+
+    def kill(self, process: str) -> None:
+        """As the kernel does it when memory runs out. It may be starting again."""
+        found = self.region.processes().get(process)
+        if found is not None and self.region.kill(found):
+            self.killed.append(process)
+
+    def servers(self) -> dict[str, str]:
+        return {name: node["serverId"] for name, node in self.members().items()}
+
+    def planes(self) -> set[str]:
+        return {name for name, node in self.members().items() if node["role"] == "control-plane"}
+
+    def etcd_members(self) -> set[str]:
+        """Their names, as etcd told the legacy provisioner."""
+        where = ("legacyclusters.legacy.vks.verda", self.name, f"--namespace={NAMESPACE}")
+        found = json.loads(self.region.kubectl("get", *where, "--output=json"))
+        return {member["name"] for member in found["status"]["etcdMembers"]}
+
+    # --- as a user
+
+    @property
+    def server(self) -> str:
+        config = yaml.safe_load(self.kubeconfig.read_text())
+        return str(config["clusters"][0]["cluster"]["server"])
+
+    def save_kubeconfig(self) -> None:
+        path = self._api.path("clusters", self.name, "kubeconfig")
+        text = self._api.change("POST", path, {"ttlSeconds": 3600})["kubeconfig"]
+        partial = self.kubeconfig.with_suffix(".partial")
+        partial.write_text(text)
+        partial.replace(self.kubeconfig)
 
     @contextmanager
-    def fresh_kubeconfig(self) -> Iterator[None]:
-        """As somebody whose kubeconfig is written anew every few seconds."""
+    def used(self) -> Iterator[dict[str, Any]]:
+        """Ten reads and ten writes a second, by somebody whose kubeconfig is written anew every
+        few seconds."""
         stop = threading.Event()
 
         def keep() -> None:
@@ -71,31 +115,11 @@ class Story(Lifecycle):
         thread = threading.Thread(target=keep)
         thread.start()
         try:
-            yield
+            with self.probed(api_hz=20.0) as counts:
+                yield counts
         finally:
             stop.set()
             thread.join()
-
-    def save_kubeconfig(self) -> None:
-        api = self.api("admin")
-        path = api.path("clusters", self.cluster, "kubeconfig")
-        text = api.change("POST", path, {"ttlSeconds": 3600})["kubeconfig"]
-        partial = self.kubeconfig.with_suffix(".partial")
-        partial.write_text(text)
-        partial.replace(self.kubeconfig)
-
-    def kill(self, process: str) -> None:
-        """As the kernel does it when memory runs out."""
-        processes = self.read("status", "--name", self.name)["processes"]
-        pid = next(p["pid"] for p in processes if p["name"] == process)
-        if pid:  # it may be starting again
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            self.killed.append(process)
-
-    def doing(self, what: str) -> None:
-        """Until something like that is done to a node."""
-        until(lambda: any(what in n["step"] for n in self.migration()["nodes"]), PATIENCE)
 
     def whoami(self, token: str) -> str:
         """Whom the API server takes the token's bearer for."""
@@ -103,38 +127,18 @@ class Story(Lifecycle):
         config["users"][0]["user"] = {"token": token}
         bearer = self.kubeconfig.with_suffix(".bearer")
         bearer.write_text(yaml.safe_dump(config))
-        command = ("auth", "whoami", "-o=jsonpath={.status.userInfo.username}")
-        return self._kubectl(bearer, *command)
+        command = ("auth", "whoami", "--output=jsonpath={.status.userInfo.username}")
+        return kubectl(self.region.programs, bearer, *command)
 
-    @property
-    def server(self) -> str:
-        config = yaml.safe_load(self.kubeconfig.read_text())
-        return str(config["clusters"][0]["cluster"]["server"])
-
-    def members(self) -> dict[str, str]:
-        """etcd's members by id, as the legacy provisioner's hub was told."""
-        found = self._kubectl(
-            self.layout.management_kubeconfig,
-            *("get", "legacyclusters.legacy.vks.verda", self.cluster, f"-n={NAMESPACE}", "-o=json"),
-        )
-        listed = json.loads(found)["status"]["etcdMembers"]
-        return {member["peerUrl"]: member["name"] for member in listed}
-
-    def management(self, *kinds: str) -> list[dict[str, Any]]:
+    def management(self, *kinds: str) -> list[Json]:
         """Objects of the cluster's project in the management cluster."""
-        found = self._kubectl(
-            self.layout.management_kubeconfig,
-            *("get", ",".join(kinds), f"-n={NAMESPACE}", "-o=json", "--ignore-not-found"),
-        )
-        items: list[dict[str, Any]] = json.loads(found)["items"] if found.strip() else []
+        where = ("get", ",".join(kinds), f"--namespace={NAMESPACE}", "--output=json")
+        found = self.region.kubectl(*where, "--ignore-not-found")
+        items: list[Json] = json.loads(found)["items"] if found.strip() else []
         return items
 
     def machine_names(self) -> set[str]:
         return {m["metadata"]["name"] for m in self.management("machines.cluster.x-k8s.io")}
-
-    def servers(self) -> dict[str, str]:
-        """By node."""
-        return {node["name"]: node["serverId"] for node in self.nodes().values()}
 
     @contextmanager
     def killing(self, *programs: str) -> Iterator[None]:
@@ -156,25 +160,24 @@ class Story(Lifecycle):
 
 
 @contextmanager
-def legacy_cluster(name: str, kubeconfig: Path) -> Iterator[Story]:
-    """Three control planes and three workers that serve something, in a region of this name."""
-    story = Story(name, kubeconfig, "old")
-    os.environ["OS_CLOUD"] = "admin"
-    story.vks("down", "--name", name, "--purge")  # what a killed run left
-    try:
-        story.vks("up", "--name", name, "--legacy")
-        zones = ",".join(f"{name}-{number}" for number in (1, 2, 3))
-        pool = f"name=default;count=3;flavor=small;zones={zones}"
-        story.vks("cluster", "create", "old", "--provisioner", "legacy", "--pool", pool)
-        story.save_kubeconfig()
-        story.kubectl("apply", "-f", str(WORKLOAD))
-        story.kubectl("rollout", "status", "deployment/web", "--timeout=180s")
-        story.kubectl("create", "secret", "generic", "kept", "--from-literal=key=value")
-        yield story
-    finally:
-        del os.environ["OS_CLOUD"]
-        story.vks("down", "--name", name, "--purge")
-    assert not list(Path("/run/netns").glob(f"vks-{name}*"))
+def legacy_cluster(purpose: str, directory: Path) -> Iterator[Story]:
+    """Three control planes and three workers that serve something, in a region of their own."""
+    region = LocalRegion(region_name(purpose))
+    region.purge()  # what a killed run left
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OS_CLOUD", "admin")  # users cannot choose the provisioner
+        try:
+            region.up("--legacy")
+            pool = f"name=default;count=3;flavor=small;zones={','.join(region.zones)}"
+            region.vks("cluster", "create", "old", "--provisioner", "legacy", "--pool", pool)
+            story = Story(region, directory)
+            story.kubectl("apply", "-f", str(WORKLOAD))
+            story.kubectl("rollout", "status", "deployment/web", "--timeout=180s")
+            story.kubectl("create", "secret", "generic", "kept", "--from-literal=key=value")
+            yield story
+        finally:
+            region.purge()
+    assert leftovers.of_region(region.name) == []
 
 
 def unnoticed(counts: dict[str, Any], record: Callable[[str, Any], None]) -> None:
@@ -184,3 +187,4 @@ def unnoticed(counts: dict[str, Any], record: Callable[[str, Any], None]) -> Non
             record(f"{name}.{kind}", count.get(kind))
     again = {name: count["after_retry"] for name, count in counts.items()}
     assert again == dict.fromkeys(counts, 0), counts
+    assert all(count["requests"] > 100 for count in counts.values()), counts

@@ -1,7 +1,8 @@
 """Clients that use a cluster all the time and count what fails: `python -m tests.support.probes`.
 
 Requests begin at a fixed rate, whether or not earlier ones have been answered. Each that fails is
-repeated once, as client-go repeats it; both counts are kept. Run inside a region's fabric.
+repeated once, as client-go repeats it; both counts are kept. A watch has to see every write that
+was acknowledged. Run inside a region's fabric.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ HTTP_HZ = 20.0
 #: Seconds until a request counts as failed (client-go waits for ever), and before it is repeated.
 _TIMEOUT = 15.0
 _RETRY_AFTER = 0.2
+#: Seconds after which a watch has told what was acknowledged.
+_SEEN_WITHIN = 2.0
 _MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -40,7 +43,17 @@ class Count:
     raw: int = 0
     after_retry: int = 0
     slowest_ms: float = 0.0
+    longest_gap_ms: float = 0.0  # between two answers, or since the last one
     errors: list[str] = field(default_factory=list)
+    _answered: float = field(default_factory=time.monotonic, repr=False)
+
+    def answered(self) -> None:
+        now = time.monotonic()
+        self.longest_gap_ms = max(self.longest_gap_ms, round((now - self._answered) * 1000, 1))
+        self._answered = now
+
+    def report(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if not name.startswith("_")}
 
     async def attempt(self, send: Callable[[], Awaitable[None]]) -> None:
         self.requests += 1
@@ -57,6 +70,7 @@ class Count:
                 self.errors.append(f"{moment} {'again: ' if repeated else ''}{error!r}"[:300])
                 await asyncio.sleep(_RETRY_AFTER)
             else:
+                self.answered()
                 break
         self.slowest_ms = max(self.slowest_ms, round((time.monotonic() - began) * 1000, 1))
 
@@ -64,10 +78,16 @@ class Count:
 class Probes:
     """`node_port` is that of the workload's Service; its nodes are looked up all the time."""
 
-    def __init__(self, config: ClientConfig, session: aiohttp.ClientSession, port: int) -> None:
-        self._server = config.server
+    def __init__(
+        self, kubeconfig: Path, session: aiohttp.ClientSession, port: int, hz: float = API_HZ
+    ) -> None:
+        self._kubeconfig = kubeconfig
+        self._server = ClientConfig.from_kubeconfig(kubeconfig).server
         self._session = session
         self._port = port
+        self._period = 2 / hz
+        self.acknowledged: set[int] = set()
+        self.seen = Seen()
         self._nodes: list[str] = []
         self._written = self._turn = 0
         self.counts = {"apiRead": Count(), "apiWrite": Count(), "http": Count()}
@@ -78,9 +98,16 @@ class Probes:
             await asyncio.sleep(_RETRY_AFTER)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(1.0, self._find_nodes, stop))
-            group.create_task(self._every(2 / API_HZ, self._count("apiRead", self._read), stop))
-            group.create_task(self._every(2 / API_HZ, self._count("apiWrite", self._write), stop))
+            read, write = self._count("apiRead", self._read), self._count("apiWrite", self._write)
+            group.create_task(self._every(self._period, read, stop))
+            group.create_task(self._every(self._period, write, stop))
             group.create_task(self._every(1 / HTTP_HZ, self._ask_workload, stop))
+            watching = group.create_task(self._watch())
+            await stop.wait()
+            for count in self.counts.values():
+                count.answered()  # or rather not: a silence may last until now
+            await asyncio.sleep(_SEEN_WITHIN)  # what was acknowledged last
+            watching.cancel()
 
     def _count(
         self, name: str, send: Callable[[], Awaitable[None]]
@@ -108,9 +135,25 @@ class Probes:
 
     async def _write(self) -> None:
         self._written += 1
-        body = json.dumps({"data": {"count": str(self._written)}})
+        count, watched = self._written, bool(self.seen.lists)
+        body = json.dumps({"data": {"count": str(count)}})
         path = "/api/v1/namespaces/default/configmaps/probe"
         await self._call("PATCH", path, data=body, headers=_MERGE)
+        if watched:
+            self.acknowledged.add(count)
+
+    async def _watch(self) -> None:
+        """Goes on where it was when it is interrupted, as a reflector does."""
+        while True:
+            try:
+                await self.seen.follow(self._session, self._server)
+            except (aiohttp.ClientError, TimeoutError, RefusedError, OSError):
+                self.seen.interruptions += 1
+                await asyncio.sleep(_RETRY_AFTER)
+
+    def lost(self) -> list[int]:
+        """Writes that were acknowledged and that the watch never saw."""
+        return sorted(self.acknowledged - self.seen.counts)
 
     async def _ask_workload(self) -> None:
         """As through a load balancer in front of the nodes: they take turns, and what one
@@ -134,7 +177,8 @@ class Probes:
 
     async def _find_nodes(self) -> None:
         """Workers that take part and are well. When the API is silent, or none is well, those of
-        before: network load balancers fail open."""
+        before: network load balancers fail open. Where the API is, the kubeconfig says."""
+        self._server = ClientConfig.from_kubeconfig(self._kubeconfig).server
         try:
             found = await self._call("GET", "/api/v1/nodes?resourceVersion=0")
         except (aiohttp.ClientError, TimeoutError, RefusedError, OSError):
@@ -145,12 +189,50 @@ class Probes:
         self._nodes = healthy or self._nodes
 
     async def _serves(self, node: str) -> bool:
-        """What load balancers ask of a node: kube-proxy's health. Ready comes earlier."""
-        try:
-            async with self._session.get(f"http://{node}:10256/healthz") as answer:
-                return answer.status == 200
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return False
+        """What load balancers ask of a node: kube-proxy's health. Ready comes earlier. Where that
+        is for the node's own ears, the port itself."""
+        for url in (f"http://{node}:10256/healthz", f"http://{node}:{self._port}/"):
+            try:
+                async with self._session.get(url, headers={"Connection": "close"}) as answer:
+                    return answer.status == 200
+            except aiohttp.ClientConnectorError:
+                continue
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                return False
+        return False
+
+
+class Seen:
+    """What a watch of the ConfigMap saw: the counts written into it."""
+
+    def __init__(self) -> None:
+        self.counts: set[int] = set()
+        self.interruptions = self.lists = 0
+        self._version = ""
+
+    async def follow(self, session: aiohttp.ClientSession, server: str) -> None:
+        """Until it ends or fails."""
+        path = f"{server}/api/v1/namespaces/default/configmaps"
+        params = {"fieldSelector": "metadata.name=probe"}
+        if not self._version:
+            async with session.get(path, params=params) as answer:
+                self._version = (await answer.json())["metadata"]["resourceVersion"]
+                self.lists += 1
+        params |= {"watch": "1", "resourceVersion": self._version, "timeoutSeconds": "3600"}
+        forever = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=30.0)
+        async with session.get(path, params=params, timeout=forever) as answer:
+            if answer.status != 200:
+                raise RefusedError(f"watch: {answer.status}")
+            async for line in answer.content:
+                self._take(json.loads(line))
+
+    def _take(self, event: dict[str, Any]) -> None:
+        if event["type"] == "ERROR":
+            self._version = ""
+            raise RefusedError(str(event)[:200])
+        item = event["object"]
+        self._version = item["metadata"]["resourceVersion"]
+        self.counts.add(int(item["data"]["count"]))
 
 
 def takes_part(node: dict[str, Any]) -> bool:
@@ -165,7 +247,7 @@ def address(node: dict[str, Any]) -> str:
     return next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
 
 
-async def probe(kubeconfig: Path, port: int) -> dict[str, Any]:
+async def probe(kubeconfig: Path, port: int, hz: float) -> dict[str, Any]:
     """Until SIGTERM; then what was counted."""
     config = ClientConfig.from_kubeconfig(kubeconfig)
     stop = asyncio.Event()
@@ -173,17 +255,26 @@ async def probe(kubeconfig: Path, port: int) -> dict[str, Any]:
     connector = aiohttp.TCPConnector(ssl=config.ssl_context(), limit=0)
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        probes = Probes(config, session, port)
+        probes = Probes(kubeconfig, session, port, hz)
         await probes.run(stop)
-    return {name: asdict(count) for name, count in probes.counts.items()}
+    counts = {name: count.report() for name, count in probes.counts.items()}
+    watch = {
+        "requests": len(probes.seen.counts),
+        "raw": probes.seen.interruptions,
+        "after_retry": len(probes.lost()),
+        "lists": probes.seen.lists,
+    }
+    return counts | {"watch": watch}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("--node-port", type=int, required=True)
+    parser.add_argument("--api-hz", type=float, default=API_HZ, help="reads and writes together")
     given = parser.parse_args()
-    print(json.dumps(asyncio.run(probe(given.kubeconfig, given.node_port)), indent=1))
+    counts = asyncio.run(probe(given.kubeconfig, given.node_port, given.api_hz))
+    print(json.dumps(counts, indent=1))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import base64
 import binascii
 
 from vks.local.cloud.compute.errors import validate
-from vks.local.cloud.compute.volumes import BLOCK_DEVICE
+from vks.local.cloud.compute.volumes import block_device
 from vks.local.cloud.http.call import Call, Json
 from vks.local.cloud.http.errors import bad_request
 
@@ -63,7 +63,7 @@ def server_schema(call: Call) -> Json:
         "accessIPv4": {"type": "string"},
         "accessIPv6": {"type": "string"},
         "adminPass": {"type": "string"},
-        "block_device_mapping_v2": {"type": "array", "items": BLOCK_DEVICE},
+        "block_device_mapping_v2": {"type": "array", "items": block_device(call)},
     }
     if call.at_least(19):
         properties["description"] = {"type": ["string", "null"], "maxLength": 255}

@@ -17,19 +17,27 @@ from vks.local.cloud.image.tables import Image
 _GIB = 2**30
 
 
-#: One entry of `block_device_mapping_v2`.
-BLOCK_DEVICE: Json = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "boot_index": {"type": ["integer", "string", "null"], "pattern": "^-?[0-9]+$"},
-        "uuid": {"type": "string", "minLength": 1, "maxLength": 255},
-        "source_type": {"enum": ["volume", "image", "snapshot", "blank"]},
-        "destination_type": {"enum": ["local", "volume"]},
-        "volume_size": {"type": ["integer", "string"], "minimum": 1, "pattern": "^[0-9]+$"},
-        "delete_on_termination": {"type": ["boolean", "string"]},
-    },
-}
+_WORD: Json = {"type": ["string", "null"], "maxLength": 255}
+
+
+def block_device(call: Call) -> Json:
+    """The schema of one entry of `block_device_mapping_v2`. What says how a virtual machine sees
+    its disk is accepted and has no meaning here."""
+    more = {"volume_type": _WORD} if call.at_least(67) else {}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "boot_index": {"type": ["integer", "string", "null"], "pattern": "^-?[0-9]+$"},
+            "uuid": {"type": "string", "minLength": 1, "maxLength": 255},
+            "source_type": {"enum": ["volume", "image", "snapshot", "blank"]},
+            "destination_type": {"enum": ["local", "volume"]},
+            "volume_size": {"type": ["integer", "string"], "minimum": 1, "pattern": "^[0-9]+$"},
+            "delete_on_termination": {"type": ["boolean", "string"]},
+            **dict.fromkeys(("device_name", "device_type", "disk_bus", "guest_format"), _WORD),
+            **more,
+        },
+    }
 
 
 class Boot(NamedTuple):

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
 from vks.kube.errors import AlreadyExists
@@ -16,12 +15,11 @@ from vks.resources.managedcluster import (
     REQUEST_ANNOTATION,
     ManagedCluster,
 )
-from vks.resources.operation import Operation
 from vks.service.api import models
+from vks.service.api.changing import ChangingIn, refuse_deleting
 from vks.service.api.clashes import PoolName, refuse_clashes
 from vks.service.api.context import (
     Continue,
-    IdempotencyKey,
     IfMatch,
     Limit,
     Name,
@@ -32,7 +30,6 @@ from vks.service.api.context import (
 )
 from vks.service.api.legacy import check_choice, refuse_own_network, refuse_unoffered
 from vks.service.api.offer import read_offer, read_ranges
-from vks.service.api.operations import Change, record, recorded, recorded_somewhere
 from vks.service.api.pool_requests import pool_spec
 from vks.service.api.problems import FieldProblem, Problem, invalid
 from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, list_page, patch_spec
@@ -46,7 +43,7 @@ from vks.service.api.staticip import (
     with_addresses,
 )
 from vks.service.api.validation import check_cluster, check_growth, check_ranges
-from vks.service.api.views import cluster_view, operation_view
+from vks.service.api.views import cluster_view
 from vks.service.api.watching import EVENT_STREAM, Followed, stream
 from vks.service.applying import plain
 from vks.service.names import CLUSTER_LABEL
@@ -54,42 +51,20 @@ from vks.service.names import CLUSTER_LABEL
 router = APIRouter(prefix="/projects/{project}/clusters", tags=["clusters"])
 
 
-def accepted(
-    response: Response, scope: Scope, region: Region, operation: Operation
-) -> models.OperationView:
-    """The body of every 202."""
-    response.headers["Location"] = (
-        f"/v1/projects/{scope.project}/operations/{operation.metadata.name}"
-    )
-    return operation_view(operation, scope.project, region.name)
-
-
-def refuse_deleting(cluster: ManagedCluster) -> None:
-    if cluster.deleting:
-        raise Problem("conflict", "the cluster is being deleted")
-
-
 @router.post("", operation_id="createCluster", status_code=202)
-async def create_cluster(
-    scope: ScopeIn,
-    body: models.ClusterCreate,
-    request: Request,
-    response: Response,
-    idempotency_key: IdempotencyKey = None,
-) -> models.OperationView:
+async def create_cluster(asked: ChangingIn, body: models.ClusterCreate) -> models.OperationView:
     """Makes a cluster and its node pools. Nothing is made when anything is wrong with it."""
+    scope = asked.scope
     region = scope.region(body.region)
     if region is None:
-        known = ", ".join(region.name for region in scope.regions)
-        raise invalid([FieldProblem(field="region", message=f"unknown region; regions: {known}")])
+        regions = ", ".join(region.name for region in scope.regions)
+        raise invalid([FieldProblem(field="region", message=f"unknown region; regions: {regions}")])
     operator = bool(scope.caller.roles & {*scope.config.operator_roles})
     check_choice(body.provisioner, region.config, operator=operator)
-    change = Change.of(
-        scope.caller, "POST", request.url.path, body.model_dump(mode="json"), idempotency_key
-    )
+    change = asked.change(body)
     namespace = await region.namespace(scope.caller)
-    if (known_operation := await recorded(change, region, namespace)) is not None:
-        return accepted(response, scope, region, known_operation)
+    if (known := await asked.known(change, region, namespace)) is not None:
+        return known
     cloud = scope.caller.clouds[region.name]
     offer = await read_offer(cloud, region.config.zones)
     addresses = await _addresses(scope, region, namespace, body)
@@ -139,8 +114,7 @@ async def create_cluster(
                 f"a cluster {body.name!r} exists",
                 errors=[FieldProblem(field="name", message="is taken")],
             ) from None
-    operation = await record(change, region, namespace, "CreateCluster", body.name, cluster)
-    return accepted(response, scope, region, operation)
+    return await asked.record(change, region, "CreateCluster", body.name, cluster)
 
 
 async def _addresses(
@@ -211,22 +185,14 @@ async def get_cluster(
 
 @router.patch("/{cluster}", operation_id="updateCluster", status_code=202)
 async def update_cluster(
-    scope: ScopeIn,
-    cluster: Name,
-    body: models.ClusterPatch,
-    request: Request,
-    response: Response,
-    if_match: IfMatch = None,
-    idempotency_key: IdempotencyKey = None,
+    asked: ChangingIn, cluster: Name, body: models.ClusterPatch, if_match: IfMatch = None
 ) -> models.OperationView:
     """A JSON merge patch. `If-Match` is optional: what is not in the patch is not touched."""
+    scope = asked.scope
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
-    namespace = found.metadata.namespace
-    change = Change.of(
-        scope.caller, "PATCH", request.url.path, body.model_dump(mode="json"), idempotency_key
-    )
-    if (known := await recorded(change, region, namespace)) is not None:
-        return accepted(response, scope, region, known)
+    change = asked.change(body)
+    if (known := await asked.known(change, region, found.metadata.namespace)) is not None:
+        return known
     check_match(if_match, found)
     refuse_deleting(found)
     spec: dict[str, Any] = {}
@@ -238,24 +204,18 @@ async def update_cluster(
         check_growth("controlPlane.replicas", plane.flavor, wanted - plane.replicas, offer)
         spec["controlPlane"] = {"replicas": wanted}
     changed = await patch_spec(region.client, found, spec)
-    operation = await record(change, region, namespace, "UpdateCluster", cluster, changed)
-    return accepted(response, scope, region, operation)
+    return await asked.record(change, region, "UpdateCluster", cluster, changed)
 
 
 @router.delete("/{cluster}", operation_id="deleteCluster", status_code=202)
 async def delete_cluster(
-    scope: ScopeIn,
-    cluster: Name,
-    request: Request,
-    response: Response,
-    if_match: IfMatch = None,
-    idempotency_key: IdempotencyKey = None,
+    asked: ChangingIn, cluster: Name, if_match: IfMatch = None
 ) -> models.OperationView:
     """Deletes the cluster and everything that was made for it; `associated-resources` says what
     that is. Refused while `deletionProtection` is on."""
-    change = Change.of(scope.caller, "DELETE", request.url.path, None, idempotency_key)
-    if (known := await recorded_somewhere(change, scope.regions)) is not None:
-        return accepted(response, scope, *known)
+    scope, change = asked.scope, asked.change()
+    if (known := await asked.known_somewhere(change)) is not None:
+        return known
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
     namespace = found.metadata.namespace
     check_match(if_match, found)
@@ -266,7 +226,4 @@ async def delete_cluster(
             errors=[FieldProblem(field="deletionProtection", message="is on: take it off first")],
         )
     await region.client.delete(ManagedCluster, cluster, namespace, uid=found.metadata.uid)
-    operation = await record(
-        change, region, namespace, "DeleteCluster", cluster, found, generation=0
-    )
-    return accepted(response, scope, region, operation)
+    return await asked.record(change, region, "DeleteCluster", cluster, found, generation=0)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastapi import APIRouter
-from starlette.requests import Request
-from starlette.responses import Response
 
 from vks.kube.errors import NotFound
 from vks.resources.clusterapi import Machine
 from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool, nodepool_name
-from vks.resources.operation import Operation, OperationType
+from vks.resources.operation import OperationType
 from vks.service.api import models
-from vks.service.api.context import IdempotencyKey, Name, ScopeIn
-from vks.service.api.operations import Change, record, recorded
+from vks.service.api.changing import ChangingIn, refuse_deleting
+from vks.service.api.context import Name
 from vks.service.api.problems import Problem
 from vks.service.api.regions import Region, find_cluster, patch_spec
-from vks.service.api.routes.clusters import accepted, refuse_deleting
 from vks.service.names import POOL_LABEL
 
 router = APIRouter(
@@ -37,55 +33,48 @@ _TYPES: dict[str, OperationType] = {
 
 @router.post("/{action}", operation_id="actOnNode", status_code=202)
 async def act_on_node(
-    scope: ScopeIn,
+    asked: ChangingIn,
     cluster: Name,
     node: Name,
     action: Literal["recreate", "cordon", "uncordon", "drain"],
-    request: Request,
-    response: Response,
     body: models.NodeActionRequest | None = None,
-    idempotency_key: IdempotencyKey = None,
 ) -> models.OperationView:
     """Cordon keeps new pods off; drain moves all away; recreate drains, and makes a new node in
     place of this one."""
     given = body or models.NodeActionRequest()
-    region, owner = await find_cluster(scope.regions, scope.caller, cluster)
-    namespace = owner.metadata.namespace
-    change = Change.of(
-        scope.caller, "POST", request.url.path, given.model_dump(mode="json"), idempotency_key
-    )
-    if (known := await recorded(change, region, namespace)) is not None:
-        return accepted(response, scope, region, known)
+    region, owner = await find_cluster(asked.scope.regions, asked.scope.caller, cluster)
+    change = asked.change(given)
+    if (known := await asked.known(change, region, owner.metadata.namespace)) is not None:
+        return known
     refuse_deleting(owner)
     machine = await _find(region, owner, node)
     if action == "recreate" and machine.is_control_plane:
         _require_others(owner)
-    more = {"drainTimeoutSeconds": given.drain_timeout_seconds} if action == "drain" else {}
-    operation = await _record(change, region, owner, machine, _TYPES[action], more)
-    return accepted(response, scope, region, operation)
+    more: dict[str, object] = {}
+    if action == "drain":
+        more["drainTimeoutSeconds"] = given.drain_timeout_seconds
+    more["poolName"] = _pool_of(machine)
+    return await asked.record(
+        change, region, _TYPES[action], cluster, machine, generation=0, more=more
+    )
 
 
 @router.delete("", operation_id="deleteNode", status_code=202)
-async def delete_node(
-    scope: ScopeIn,
-    cluster: Name,
-    node: Name,
-    request: Request,
-    response: Response,
-    idempotency_key: IdempotencyKey = None,
-) -> models.OperationView:
+async def delete_node(asked: ChangingIn, cluster: Name, node: Name) -> models.OperationView:
     """Scales the node's pool down by exactly this node."""
-    region, owner = await find_cluster(scope.regions, scope.caller, cluster)
-    change = Change.of(scope.caller, "DELETE", request.url.path, None, idempotency_key)
-    if (known := await recorded(change, region, owner.metadata.namespace)) is not None:
-        return accepted(response, scope, region, known)
+    region, owner = await find_cluster(asked.scope.regions, asked.scope.caller, cluster)
+    change = asked.change()
+    if (known := await asked.known(change, region, owner.metadata.namespace)) is not None:
+        return known
     refuse_deleting(owner)
     machine = await _find(region, owner, node)
     if machine.is_control_plane:
         raise Problem("conflict", "a control plane is not deleted by itself: scale the cluster")
     await _shrink(region, owner, machine)
-    operation = await _record(change, region, owner, machine, "DeleteNode", {})
-    return accepted(response, scope, region, operation)
+    more = {"poolName": _pool_of(machine)}
+    return await asked.record(
+        change, region, "DeleteNode", cluster, machine, generation=0, more=more
+    )
 
 
 async def _find(region: Region, cluster: ManagedCluster, node: str) -> Machine:
@@ -107,7 +96,7 @@ def _require_others(cluster: ManagedCluster) -> None:
 async def _shrink(region: Region, cluster: ManagedCluster, machine: Machine) -> None:
     """One write says how many there shall be and which one goes; said twice it is said once."""
     namespace, name = machine.metadata.namespace, machine.metadata.name
-    pool_name = machine.metadata.labels.get(POOL_LABEL, "")
+    pool_name = _pool_of(machine)
     key = nodepool_name(cluster.metadata.name, pool_name)
     pool = await region.client.get(NodePool, key, namespace)
     if name in pool.spec.leaving:
@@ -122,22 +111,5 @@ async def _shrink(region: Region, cluster: ManagedCluster, machine: Machine) -> 
     await patch_spec(region.client, pool, spec)
 
 
-async def _record(
-    change: Change,
-    region: Region,
-    cluster: ManagedCluster,
-    machine: Machine,
-    type_: OperationType,
-    more: Mapping[str, object],
-) -> Operation:
-    pool = machine.metadata.labels.get(POOL_LABEL, "")
-    return await record(
-        change,
-        region,
-        cluster.metadata.namespace,
-        type_,
-        cluster.metadata.name,
-        machine,
-        generation=0,
-        more={"poolName": pool, **more},
-    )
+def _pool_of(machine: Machine) -> str:
+    return machine.metadata.labels.get(POOL_LABEL, "")

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from vks.kube.errors import AlreadyExists
@@ -16,10 +15,10 @@ from vks.resources.clusterapi import Machine, MachineDeployment
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool, NodePoolSpec, nodepool_name
 from vks.service.api import models
+from vks.service.api.changing import ChangingIn, refuse_deleting
 from vks.service.api.clashes import PoolName, refuse_clashes
 from vks.service.api.context import (
     Continue,
-    IdempotencyKey,
     IfMatch,
     Limit,
     Name,
@@ -32,7 +31,6 @@ from vks.service.api.findings import Findings
 from vks.service.api.legacy import refuse_unoffered
 from vks.service.api.nodes import machines_of
 from vks.service.api.offer import read_offer
-from vks.service.api.operations import Change, record, recorded, recorded_somewhere
 from vks.service.api.pool_models import (
     NodePoolCreate,
     NodePoolPatch,
@@ -45,7 +43,6 @@ from vks.service.api.problems import FieldProblem, Problem, invalid
 from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, list_page, patch_spec
 from vks.service.api.requests import pool_image, public_key, with_image_id, with_key
 from vks.service.api.resizing import check_resize
-from vks.service.api.routes.clusters import accepted, refuse_deleting
 from vks.service.api.staticip import (
     NO_ADDRESSES,
     Addresses,
@@ -75,21 +72,15 @@ async def _find(scope: Scope, cluster: str, pool: str) -> tuple[Region, ManagedC
 
 @router.post("/node-pools", operation_id="createNodePool", status_code=202)
 async def create_node_pool(
-    scope: ScopeIn,
-    cluster: Name,
-    body: NodePoolCreate,
-    request: Request,
-    response: Response,
-    idempotency_key: IdempotencyKey = None,
+    asked: ChangingIn, cluster: Name, body: NodePoolCreate
 ) -> models.OperationView:
     """Adds a pool to a cluster."""
+    scope = asked.scope
     region, owner = await find_cluster(scope.regions, scope.caller, cluster)
     namespace = owner.metadata.namespace
-    change = Change.of(
-        scope.caller, "POST", request.url.path, body.model_dump(mode="json"), idempotency_key
-    )
-    if (known := await recorded(change, region, namespace)) is not None:
-        return accepted(response, scope, region, known)
+    change = asked.change(body)
+    if (known := await asked.known(change, region, namespace)) is not None:
+        return known
     refuse_deleting(owner)
     offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
     addresses = await _addresses(scope, region, owner) if body.static_ip else NO_ADDRESSES
@@ -121,8 +112,7 @@ async def create_node_pool(
                 f"a pool {body.name!r} exists",
                 errors=[FieldProblem(field="name", message="is taken")],
             ) from None
-    operation = await record(change, region, namespace, "CreateNodePool", cluster, pool)
-    return accepted(response, scope, region, operation)
+    return await asked.record(change, region, "CreateNodePool", cluster, pool)
 
 
 async def _addresses(scope: Scope, region: Region, owner: ManagedCluster) -> Addresses:
@@ -209,24 +199,21 @@ async def get_node_pool(
     responses={200: {"model": NodePoolPlan, "description": "The plan of a dry run"}},
 )
 async def update_node_pool(
-    scope: ScopeIn,
+    asked: ChangingIn,
     cluster: Name,
     pool: Name,
     body: NodePoolPatch,
-    request: Request,
-    response: Response,
     dry_run: Annotated[bool, Query(alias="dryRun")] = False,
     if_match: IfMatch = None,
-    idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """A JSON merge patch. With `dryRun` nothing is changed, and the answer is the plan: which
     machines would be replaced, and what changes in place."""
+    scope = asked.scope
     region, owner, found = await _find(scope, cluster, pool)
     namespace = found.metadata.namespace
-    asked = body.model_dump(mode="json", exclude_unset=True)
-    change = Change.of(scope.caller, "PATCH", request.url.path, asked, idempotency_key)
-    if not dry_run and (known := await recorded(change, region, namespace)) is not None:
-        return accepted(response, scope, region, known)
+    change = asked.change(body)
+    if not dry_run and (known := await asked.known(change, region, namespace)) is not None:
+        return known
     check_match(if_match, found)
     refuse_deleting(owner)
     if found.deleting:
@@ -250,10 +237,7 @@ async def update_node_pool(
         return JSONResponse(view.model_dump(by_alias=True))
     changed = await patch_spec(region.client, found, merge_patch(found.spec, after))
     more = {"replaces": [machine.metadata.name for machine in planned.replaced]}
-    operation = await record(
-        change, region, namespace, "UpdateNodePool", cluster, changed, more=more
-    )
-    return accepted(response, scope, region, operation)
+    return await asked.record(change, region, "UpdateNodePool", cluster, changed, more=more)
 
 
 async def _resized(
@@ -299,26 +283,17 @@ async def _plan(
 
 @router.delete("/node-pools/{pool}", operation_id="deleteNodePool", status_code=202)
 async def delete_node_pool(
-    scope: ScopeIn,
-    cluster: Name,
-    pool: Name,
-    request: Request,
-    response: Response,
-    if_match: IfMatch = None,
-    idempotency_key: IdempotencyKey = None,
+    asked: ChangingIn, cluster: Name, pool: Name, if_match: IfMatch = None
 ) -> models.OperationView:
     """Drains and deletes the pool's nodes."""
-    change = Change.of(scope.caller, "DELETE", request.url.path, None, idempotency_key)
-    if (known := await recorded_somewhere(change, scope.regions)) is not None:
-        return accepted(response, scope, *known)
-    region, _, found = await _find(scope, cluster, pool)
+    change = asked.change()
+    if (known := await asked.known_somewhere(change)) is not None:
+        return known
+    region, _, found = await _find(asked.scope, cluster, pool)
     meta = found.metadata
     check_match(if_match, found)
     await region.client.delete(NodePool, meta.name, meta.namespace, uid=meta.uid)
-    operation = await record(
-        change, region, meta.namespace, "DeleteNodePool", cluster, found, generation=0
-    )
-    return accepted(response, scope, region, operation)
+    return await asked.record(change, region, "DeleteNodePool", cluster, found, generation=0)
 
 
 @router.get("/node-pools/{pool}/nodes", operation_id="listPoolNodes")

@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from fastapi import APIRouter
-from starlette.requests import Request
-from starlette.responses import Response
 
 from vks.kube.errors import ApiError, NotFound
 from vks.resources.contract import CLUSTER_NAME_LABEL
@@ -16,12 +14,11 @@ from vks.resources.nodepool import NodePool
 from vks.resources.operation import Operation
 from vks.resources.verdaport import VerdaPort, VerdaPortPool
 from vks.service.api import models
-from vks.service.api.context import IdempotencyKey, IfMatch, Name, Scope, ScopeIn, check_match
+from vks.service.api.changing import ChangingIn, refuse_deleting
+from vks.service.api.context import IfMatch, Name, Scope, ScopeIn, check_match
 from vks.service.api.offer import read_offer
-from vks.service.api.operations import Change, record, recorded
 from vks.service.api.problems import FieldProblem, Problem, invalid
 from vks.service.api.regions import Region, find_cluster, patch_spec
-from vks.service.api.routes.clusters import accepted, refuse_deleting
 from vks.service.api.upgrades import VERSION_SKEW, Facts, candidates, checks, why_not_from
 from vks.service.api.workload import blocking_budgets, connect, deprecated_apis
 from vks.service.applying import plain
@@ -65,22 +62,14 @@ async def list_upgrades(scope: ScopeIn, cluster: Name) -> models.UpgradesView:
 
 @router.post("", operation_id="startUpgrade", status_code=202)
 async def start_upgrade(
-    scope: ScopeIn,
-    cluster: Name,
-    body: models.UpgradeRequest,
-    request: Request,
-    response: Response,
-    if_match: IfMatch = None,
-    idempotency_key: IdempotencyKey = None,
+    asked: ChangingIn, cluster: Name, body: models.UpgradeRequest, if_match: IfMatch = None
 ) -> models.OperationView:
     """Upgrades the control plane, then one node pool after the other."""
+    scope = asked.scope
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
-    namespace = found.metadata.namespace
-    change = Change.of(
-        scope.caller, "POST", request.url.path, body.model_dump(mode="json"), idempotency_key
-    )
-    if (known := await recorded(change, region, namespace)) is not None:
-        return accepted(response, scope, region, known)
+    change = asked.change(body)
+    if (known := await asked.known(change, region, found.metadata.namespace)) is not None:
+        return known
     check_match(if_match, found)
     refuse_deleting(found)
     if found.spec.upgrade is None or found.spec.upgrade.operation != change.name:
@@ -88,28 +77,17 @@ async def start_upgrade(
         facts = await _facts(scope, region, found)
         _check_request(body, facts)
         found = await _write(region, found, facts, body.version, change.name)
-    operation = await record(
-        change,
-        region,
-        namespace,
-        "UpgradeCluster",
-        cluster,
-        found,
-        more={"version": body.version},
-    )
-    return accepted(response, scope, region, operation)
+    more = {"version": body.version}
+    return await asked.record(change, region, "UpgradeCluster", cluster, found, more=more)
 
 
 @router.post("/{action}", operation_id="steerUpgrade", status_code=202)
 async def steer_upgrade(
-    scope: ScopeIn,
-    cluster: Name,
-    action: Literal["pause", "resume", "abort"],
-    response: Response,
+    asked: ChangingIn, cluster: Name, action: Literal["pause", "resume", "abort"]
 ) -> models.OperationView:
     """Pause: nothing further begins. Resume: it goes on. Abort: what has begun is brought to an
     end (a control plane forward, a node pool back), the rest stays as it is."""
-    region, found = await find_cluster(scope.regions, scope.caller, cluster)
+    region, found = await find_cluster(asked.scope.regions, asked.scope.caller, cluster)
     upgrade = found.spec.upgrade
     operation = await _running(region, found)
     if upgrade is None or operation is None:
@@ -118,7 +96,7 @@ async def steer_upgrade(
     if upgrade.state not in sensible:
         raise Problem("conflict", f"the upgrade is {upgrade.state}: {action} is too late")
     await patch_spec(region.client, found, {"upgrade": {"state": state}})
-    return accepted(response, scope, region, operation)
+    return asked.accepted(region, operation)
 
 
 def _option(facts: Facts, version: str) -> models.UpgradeOption:

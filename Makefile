@@ -37,6 +37,10 @@ test: lint ## Every test, from unit to end-to-end on real servers
 	$(BIN)/vks build
 	$(BIN)/pytest tests/unit tests/property tests/api tests/apiserver tests/hollow tests/cloud tests/local tests/e2e
 
+.PHONY: test-long
+test-long: venv ## Migrate a legacy cluster to the end, and half way and back, under probes (30 minutes)
+	$(BIN)/pytest -s tests/long
+
 .PHONY: soak
 soak: venv ## Re-create nodes with static addresses for about an hour
 	VKS_E2E_ROUNDS=120 $(BIN)/pytest -s tests/e2e/test_static_ip.py

@@ -8,15 +8,21 @@ import msgspec
 
 from vks.kube.client import Client
 from vks.kube.objects import Key, Resource
+from vks.runtime.clock import Clock
 from vks.runtime.store import Store
 from vks.service.names import digest
 from vks.service.provisioners.capi.manifest import Manifest
+
+#: Seconds after which an object that no cache shows is applied again: somebody may have changed it,
+#: or deleted it.
+TRUSTED = 60.0
 
 
 class _Last(NamedTuple):
     body: str
     uid: str
     generation: int
+    at: float
 
 
 class ManifestApplier:
@@ -27,9 +33,10 @@ class ManifestApplier:
     came of it: its spec has not been touched since.
     """
 
-    def __init__(self, client: Client, field_manager: str) -> None:
+    def __init__(self, client: Client, field_manager: str, clock: Clock) -> None:
         self._client = client
         self._manager = field_manager
+        self._clock = clock
         self._last: dict[tuple[Resource, Key], _Last] = {}
 
     async def apply(self, manifest: Manifest, store: Store[Any] | None = None) -> int:
@@ -38,9 +45,9 @@ class ManifestApplier:
         key = (manifest.model.resource, manifest.key)
         body = digest(manifest.body, 32)
         observed = None if store is None else store.get(manifest.key)
-        last = self._last.get(key)
+        last, now = self._last.get(key), self._clock.monotonic()
         if last is not None and last.body == body:
-            if store is None:
+            if store is None and now - last.at < TRUSTED:
                 return last.generation
             meta = None if observed is None else observed.metadata
             if meta is not None and (meta.uid, meta.generation) == (last.uid, last.generation):
@@ -48,7 +55,7 @@ class ManifestApplier:
         answer = await self._client.apply(
             manifest.model, manifest.body, field_manager=self._manager
         )
-        self._last[key] = _Last(body, answer.metadata.uid, answer.metadata.generation)
+        self._last[key] = _Last(body, answer.metadata.uid, answer.metadata.generation, now)
         return answer.metadata.generation
 
 

@@ -50,7 +50,7 @@ class ManagedClusterReconciler:
         self._clock = manager.clock
         self._caches = caches
         self._region = region
-        self._manifests = ManifestApplier(manager.client, NAME)
+        self._manifests = ManifestApplier(manager.client, NAME, manager.clock)
         self._status = Applier(manager.client, NAME)
         self._workloads = Workloads(manager.client)
         self._stores: dict[type[KubeObject], Store[Any]] = {

@@ -54,7 +54,7 @@ class NodePoolReconciler:
         self._client = manager.client
         self._clock = manager.clock
         self._caches = caches
-        self._manifests = ManifestApplier(manager.client, NAME)
+        self._manifests = ManifestApplier(manager.client, NAME, manager.clock)
         self._stores: dict[type[KubeObject], Store[Any]] = {
             MachineDeployment: caches.deployments,
             VerdaPortPool: caches.port_pools,

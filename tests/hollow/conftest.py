@@ -62,7 +62,9 @@ class Hollow:
         number = self.numbers.setdefault(name, len(self.numbers) + 1)
         port = Port(f"port-{name}", "net", f"02::{number}", f"10.128.0.{number}", 20, None)
         flavor = Flavor("small", 1, 2048)
-        return ServerSpec(name, name, name, "image", flavor, "a", "p", (port,), user_data)
+        return ServerSpec(
+            name, name, name, "image", flavor, "a", "p", ports=(port,), user_data=user_data
+        )
 
     def init(self, name: str) -> ServerSpec:
         cluster = {

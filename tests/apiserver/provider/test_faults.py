@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from tests.apiserver.provider.region import Faults, Region, eventually
 
-from vks.kube.objects import find_condition
 from vks.provider.verdamachine import decide
 from vks.resources.clusterapi import Cluster
 from vks.resources.verdacluster import VerdaCluster
@@ -80,10 +79,8 @@ async def test_a_machine_waits_for_room_in_its_zone_and_goes_on_by_itself(
         return len(tried) >= 3
 
     await eventually(tried_again)
-    ready = find_condition((await running.machine("w-0")).status.conditions, "Ready")
-    assert ready is not None
-    assert (ready.status, ready.reason) == ("False", "NoRoomInZone")
-    assert ready.message.startswith(f"zone {zone} has no room for flavor ")
+    message = await running.says(VerdaMachine, "w-0", "NoRoomInZone")
+    assert message.startswith(f"zone {zone} has no room for flavor ")
     faults.clear()
     machine = await running.machine_is_provisioned("w-0")
     assert machine.spec.availability_zone == zone

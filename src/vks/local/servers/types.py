@@ -38,8 +38,8 @@ class ServerSpec:
     """Everything needed to make a server from nothing, and to make it again the same.
 
     `image` is the image's id; the back end resolves it. With `volume_gib` the disk has that size,
-    else it has no bound of its own. `ports` become eth0, eth1, … in order;
-    the first one's gateway is the default route. `user_data` is raw (not base64).
+    else it has no bound of its own. `ports` become eth0, eth1, … in order; the first one's gateway
+    is the default route. `user_data` is raw (not base64).
     `public_keys` maps key pair names to OpenSSH public keys.
     """
 

@@ -98,7 +98,20 @@ class Way:
             {"name": node.metadata.name, "peerUrl": f"https://{node.status.address}:2380"}
             for node in await self.legacy.nodes("control-plane")
         ]
-        await self._patch_cluster({"status": {"etcdMembers": members}}, "status")
+        await self.etcd_has(members)
+
+    async def etcd_has(self, members: list[dict[str, str]]) -> None:
+        """As the legacy server has told. It may be telling right now what it saw before: said
+        once more then."""
+        names = [member["name"] for member in members]
+
+        async def told() -> bool:
+            await self._patch_cluster({"status": {"etcdMembers": members}}, "status")
+            await asyncio.sleep(0.5)
+            found = (await self.legacy.cluster()).status.etcd_members
+            return [member.name for member in found] == names
+
+        await eventually(told)
 
     async def ask(self, **spec: Any) -> None:
         body = {
@@ -218,13 +231,7 @@ async def test_killed_again_and_again_it_touches_nothing_either(way: Way) -> Non
 async def test_nothing_is_taken_over_that_would_be_changed_by_it(way: Way) -> None:
     """etcd has a member that no control plane is known for."""
     stranger = [{"name": "etcd-old", "peerUrl": "https://192.0.2.1:2380"}]
-    await way.client.merge_patch(
-        LegacyCluster,
-        NAME,
-        way.namespace,
-        {"status": {"etcdMembers": stranger}},
-        subresource="status",
-    )
+    await way.etcd_has(stranger)
     async with migrating(way.legacy):
         await way.ask(target="Adopted")
 

@@ -126,11 +126,12 @@ class Pool:
     def _delete_disk(self, disk: Path) -> None:
         """A server's disk: a subvolume, or a volume's file and the directory that it is mounted
         at."""
+        if _is_subvolume(disk):  # looks like a mount: it has a device number of its own
+            self.delete(disk)
+            return
         if disk.is_mount():
             _run("umount", str(disk))
-        if _is_subvolume(disk):
-            self.delete(disk)
-        elif disk.is_dir():
+        if disk.is_dir():
             disk.rmdir()
         else:
             disk.unlink()

@@ -111,5 +111,7 @@ class Witness:
 
     @staticmethod
     def _names_of(server: Json) -> Iterator[tuple[str, str]]:
-        yield f"server of {server['metadata']['vks.owner']}", server["id"]
-        yield f"server named {server['name']}", server["id"]
+        owner = server["metadata"].get("vks.owner")
+        if owner is not None:  # others are none of a cluster's
+            yield f"server of {owner}", server["id"]
+            yield f"server named {server['name']}", server["id"]

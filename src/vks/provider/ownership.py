@@ -8,7 +8,7 @@ from vks.kube.client import Client
 from vks.kube.objects import KubeObject
 from vks.kube.swap import swap
 from vks.kube.times import parse_time
-from vks.resources.contract import INFRASTRUCTURE_GROUP
+from vks.resources.contract import INFRASTRUCTURE_GROUP, OWNER_ANNOTATION
 from vks.runtime.clock import Clock
 
 K = TypeVar("K", bound=KubeObject)
@@ -19,10 +19,6 @@ PORT_FINALIZER = f"verdaport.{INFRASTRUCTURE_GROUP}"
 PORT_POOL_FINALIZER = f"verdaportpool.{INFRASTRUCTURE_GROUP}"
 #: On claims and addresses of the IPAM contract.
 ADDRESS_CLAIM_FINALIZER = f"ipaddressclaim.{INFRASTRUCTURE_GROUP}"
-
-#: The first UID that the object had. `clusterctl move` makes new objects with new UIDs and without
-#: status, but keeps annotations: what the object owns in the cloud is found by this value.
-OWNER_ANNOTATION = f"{INFRASTRUCTURE_GROUP}/cloud-owner"
 
 #: Seconds after which an object without owner is told so.
 OWNER_GRACE = 3.0

@@ -29,8 +29,21 @@ VERSION = "v1"
 RELEASED = "Released"
 #: Where every node reaches the API: a proxy on its own loopback, balanced over control planes.
 API_PROXY_PORT = 7443
-#: The key that Secrets are encrypted with: its name is part of what etcd stores.
-ENCRYPTION_KEY_NAME = "vks-legacy-key"
+
+
+def authority_name(cluster: str) -> str:
+    """The Secret with a cluster's authority: called, and its keys too, as Cluster API calls it."""
+    return f"{cluster}-ca"
+
+
+def keys_name(cluster: str) -> str:
+    """The Secret with all other keys of a cluster."""
+    return f"{cluster}-legacy-keys"
+
+
+def kubeconfig_name(cluster: str) -> str:
+    """The Secret with the kubeconfig of controllers: called as Cluster API calls it."""
+    return f"{cluster}-kubeconfig"
 
 
 class LegacyControlPlaneSpec(KubeStruct, frozen=True, kw_only=True):

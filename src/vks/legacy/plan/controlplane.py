@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import yaml
-
 from vks.legacy.plan.etcd import URL as ETCD
 from vks.legacy.plan.etcd import client
 from vks.legacy.plan.facts import ClusterFacts, NodeFacts
@@ -20,7 +18,7 @@ from vks.legacy.plan.units import (
     service,
     switch,
 )
-from vks.resources.legacycluster import ENCRYPTION_KEY_NAME
+from vks.resources import encryption
 
 API_PORT = 6443
 API = f"https://127.0.0.1:{API_PORT}"
@@ -37,11 +35,12 @@ _KUBECONFIG_USERS = ("kube-controller-manager", "kube-scheduler")
 
 def control_plane_files(cluster: ClusterFacts, node: NodeFacts) -> list[File]:
     """The authorities' keys, encryption at rest, and the components' credentials."""
+    at_rest = encryption.configuration(cluster.encryption_key)
     return [
         File(path=private_key("kube-ca"), content=cluster.authority.key, mode=0o600),
         File(path=_REQUESTHEADER_CA, content=cluster.requestheader_authority.certificate),
         File(path=_SERVICE_ACCOUNT_KEY, content=cluster.service_account_key, mode=0o600),
-        File(path=_ENCRYPTION, content=_encryption(cluster.encryption_key), mode=0o600),
+        File(path=_ENCRYPTION, content=at_rest, mode=0o600),
         *(
             File(
                 path=kubeconfig_path(user),
@@ -186,16 +185,3 @@ def _credentials(config: str) -> list[str]:
 
 def _pair(name: str) -> tuple[str, str]:
     return certificate(name), private_key(name)
-
-
-def _encryption(key: str) -> str:
-    """Secrets are encrypted in etcd; the key's name is part of what is stored."""
-    keys = [{"name": ENCRYPTION_KEY_NAME, "secret": key}]
-    document = {
-        "apiVersion": "apiserver.config.k8s.io/v1",
-        "kind": "EncryptionConfiguration",
-        "resources": [
-            {"resources": ["secrets"], "providers": [{"aescbc": {"keys": keys}}, {"identity": {}}]}
-        ],
-    }
-    return yaml.safe_dump(document, sort_keys=False)

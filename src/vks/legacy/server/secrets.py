@@ -18,7 +18,12 @@ from vks.legacy.plan.certificates import MASTERS, Wanted
 from vks.legacy.plan.facts import KeyPair
 from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.core import Secret
-from vks.resources.legacycluster import LegacyCluster
+from vks.resources.legacycluster import (
+    LegacyCluster,
+    authority_name,
+    keys_name,
+    kubeconfig_name,
+)
 from vks.resources.legacynode import LegacyNode
 from vks.runtime.result import Waiting
 
@@ -29,15 +34,6 @@ _MANAGER = "vks-legacy"
 def token_name(node: str) -> str:
     """The Secret by which the hub knows a node's agent."""
     return f"{node}-agent"
-
-
-def authority_name(cluster: str) -> str:
-    """As Cluster API calls the Secret with a cluster's authority."""
-    return f"{cluster}-ca"
-
-
-def keys_name(cluster: str) -> str:
-    return f"{cluster}-legacy-keys"
 
 
 def certificates_name(node: str) -> str:
@@ -119,7 +115,7 @@ class Vault:
         """Deletes a cluster's keys: a cluster of the same name must not find them."""
         self._clusters.pop(cluster.metadata.uid, None)
         name, namespace = cluster.metadata.name, cluster.metadata.namespace
-        for secret in (authority_name(name), keys_name(name), f"{name}-kubeconfig"):
+        for secret in (authority_name(name), keys_name(name), kubeconfig_name(name)):
             try:
                 found = await self._client.get(Secret, secret, namespace)
             except NotFound:

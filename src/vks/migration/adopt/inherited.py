@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vks.migration.adopt.secrets import encryption_name
+from vks.resources import encryption
 from vks.resources.fields import Endpoint
 from vks.resources.legacycluster import LegacyCluster
 from vks.resources.legacynode import LegacyNode
@@ -15,8 +16,6 @@ _COMPONENTS = {
     "controllerManagerArgs": "kube-controller-manager",
     "schedulerArgs": "kube-scheduler",
 }
-#: Names a file on the nodes: the file comes from a Secret, and its path is said where it is.
-_ENCRYPTION = "encryption-provider-config"
 
 
 def inherited(
@@ -35,7 +34,8 @@ def inherited(
         }
         for field, component in _COMPONENTS.items()
     }
-    encrypted = carried["apiServerArgs"].pop(_ENCRYPTION, None) is not None
+    # Names a file on the nodes: the file comes from a Secret, and its path is said where it is.
+    encrypted = carried["apiServerArgs"].pop(encryption.FLAG, None) is not None
     body: dict[str, Any] = {
         **{field: values for field, values in carried.items() if values},
         "serverNames": kept_names(nodes, server_names, endpoint),

@@ -7,7 +7,6 @@ from vks.migration.adopt.checks import objections
 from vks.migration.adopt.handover import hold, managed_cluster
 from vks.migration.adopt.keys import endpoint_of
 from vks.migration.adopt.machines import (
-    CLOUD_OWNER,
     Body,
     control_plane_bodies,
     machine_set,
@@ -16,6 +15,7 @@ from vks.migration.adopt.machines import (
 from vks.migration.adopt.rendered import Rendered, rendered
 from vks.migration.run.scope import FIELD_MANAGER, Scope
 from vks.resources.clusterapi import KubeadmConfig, Machine, MachineSet
+from vks.resources.contract import OWNER_ANNOTATION
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
 from vks.runtime.result import Waiting
@@ -56,7 +56,7 @@ async def write_infrastructure(scope: Scope) -> None:
         "metadata": {
             "name": scope.name,
             "namespace": scope.namespace,
-            "annotations": {CLOUD_OWNER: scope.cluster.metadata.uid},
+            "annotations": {OWNER_ANNOTATION: scope.cluster.metadata.uid},
         },
         "spec": {
             "controlPlaneEndpoint": {"host": endpoint.host, "port": endpoint.port},

@@ -6,8 +6,6 @@ from vks.kube.errors import NotFound
 from vks.migration.adopt.secrets import (
     SECRET_TYPE,
     Body,
-    authority_name,
-    keys_name,
     kubeconfig,
     secrets,
 )
@@ -15,6 +13,7 @@ from vks.migration.rollback.dissolve import dissolve
 from vks.migration.run.scope import FIELD_MANAGER, Scope
 from vks.resources.core import Secret
 from vks.resources.fields import Endpoint
+from vks.resources.legacycluster import authority_name, keys_name
 from vks.runtime.result import Waiting
 
 POLL = 1.0

@@ -14,6 +14,7 @@ from vks.resources.contract import (
     CLUSTER_NAME_LABEL,
     CONTROL_PLANE_LABEL,
     INFRASTRUCTURE_GROUP,
+    OWNER_ANNOTATION,
     PRE_DRAIN_HOOK_PREFIX,
 )
 from vks.resources.legacynode import LegacyNode
@@ -21,9 +22,6 @@ from vks.resources.legacynode import LegacyNode
 Body = dict[str, Any]
 
 HOOK = f"{PRE_DRAIN_HOOK_PREFIX}/vks-migration"
-#: Under which name the provider finds what belongs to a machine in the cloud: the server and the
-#: port carry the LegacyNode's mark (see `vks.provider.ownership`).
-CLOUD_OWNER = f"{INFRASTRUCTURE_GROUP}/cloud-owner"
 
 _HASH_LABEL = "machine-template-hash"
 _SET_NAME_LABEL = "cluster.x-k8s.io/set-name"
@@ -117,7 +115,8 @@ def _verda_machine(node: LegacyNode, labels: dict[str, str]) -> Body:
             "name": node.metadata.name,
             "namespace": node.metadata.namespace,
             "labels": labels,
-            "annotations": {CLOUD_OWNER: node.metadata.uid},
+            # The server and the port carry the LegacyNode's mark.
+            "annotations": {OWNER_ANNOTATION: node.metadata.uid},
         },
         "spec": {
             "flavor": node.spec.flavor,

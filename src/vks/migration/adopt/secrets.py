@@ -13,9 +13,10 @@ from typing import Any
 import yaml
 from cryptography.hazmat.primitives import serialization
 
+from vks.resources import encryption
 from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.fields import Endpoint
-from vks.resources.legacycluster import ENCRYPTION_KEY_NAME, LegacyCluster
+from vks.resources.legacycluster import LegacyCluster, kubeconfig_name
 
 Body = dict[str, Any]
 
@@ -23,22 +24,8 @@ Body = dict[str, Any]
 SECRET_TYPE = "cluster.x-k8s.io/secret"  # noqa: S105 - a type
 
 
-def authority_name(cluster: str) -> str:
-    """Has this name, and the keys, under both provisioners."""
-    return f"{cluster}-ca"
-
-
-def keys_name(cluster: str) -> str:
-    """Where the legacy provisioner keeps the rest."""
-    return f"{cluster}-legacy-keys"
-
-
 def encryption_name(cluster: str) -> str:
     return f"{cluster}-encryption"
-
-
-def kubeconfig_name(cluster: str) -> str:
-    return f"{cluster}-kubeconfig"
 
 
 def secrets(
@@ -54,7 +41,7 @@ def secrets(
         _body(
             cluster,
             encryption_name(cluster.metadata.name),
-            {"config.yaml": encryption(keys["encryption"].decode()).encode()},
+            {encryption.FILE_NAME: encryption.configuration(keys["encryption"].decode()).encode()},
         ),
     ]
 
@@ -94,19 +81,6 @@ def public_key(private: bytes) -> bytes:
     return public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-
-
-def encryption(key: str) -> str:
-    """Encryption at rest as it is: the key's name is part of what etcd stores."""
-    keys = [{"name": ENCRYPTION_KEY_NAME, "secret": key}]
-    document = {
-        "apiVersion": "apiserver.config.k8s.io/v1",
-        "kind": "EncryptionConfiguration",
-        "resources": [
-            {"resources": ["secrets"], "providers": [{"aescbc": {"keys": keys}}, {"identity": {}}]}
-        ],
-    }
-    return yaml.safe_dump(document, sort_keys=False)
 
 
 def _secret(cluster: LegacyCluster, purpose: str, certificate: bytes, key: bytes) -> Body:

@@ -10,10 +10,10 @@ import yaml
 from vks.kube.errors import NotFound
 from vks.kube.times import rfc3339
 from vks.migration.adopt.observe import control_plane_of
-from vks.migration.adopt.secrets import keys_name, kubeconfig_name
 from vks.migration.run.scope import FIELD_MANAGER, Scope
 from vks.resources.clusterapi import KubeadmControlPlane
 from vks.resources.core import Secret
+from vks.resources.legacycluster import keys_name, kubeconfig_name
 from vks.runtime.result import Waiting
 
 #: On the KubeadmControlPlane: makes its controller look.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from vks.migration.adopt.rendered import deployments_of
-from vks.migration.adopt.secrets import authority_name
 from vks.migration.run.scope import FIELD_MANAGER, Scope
 from vks.resources.clusterapi import Cluster, MachineDeployment
 from vks.resources.core import Secret
-from vks.resources.legacycluster import GROUP
+from vks.resources.legacycluster import GROUP, authority_name
 from vks.resources.verdacluster import VerdaCluster
 
 

@@ -12,13 +12,10 @@ from typing import Any
 import msgspec
 
 from vks.migration.plan.flags import ENCRYPTION_FLAG, carried_over
+from vks.resources import encryption
 
 Body = dict[str, Any]
 Flags = Mapping[str, str]
-
-#: Where nodes of kubeadm have the encryption configuration that API servers read.
-ENCRYPTION_DIRECTORY = "/etc/kubernetes/encryption"
-ENCRYPTION_FILE = f"{ENCRYPTION_DIRECTORY}/config.yaml"
 
 
 class ClusterFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +35,7 @@ def cluster_configuration(facts: ClusterFacts) -> Body:
     """kubeadm.k8s.io/v1beta4."""
     api = {"certSANs": list(facts.server_names), "extraArgs": extra_args("kube-apiserver", facts)}
     if ENCRYPTION_FLAG in facts.running.get("kube-apiserver", {}):
-        api["extraVolumes"] = [encryption_volume()]
+        api["extraVolumes"] = [encryption.extra_volume()]
     return {
         "apiVersion": "kubeadm.k8s.io/v1beta4",
         "kind": "ClusterConfiguration",
@@ -65,18 +62,8 @@ def extra_args(component: str, facts: ClusterFacts) -> list[Body]:
     """What carries over, as kubeadm takes it; files are where kubeadm's nodes have them."""
     carried = carried_over(component, facts.running.get(component, {}))
     if ENCRYPTION_FLAG in carried:
-        carried[ENCRYPTION_FLAG] = ENCRYPTION_FILE
+        carried[ENCRYPTION_FLAG] = encryption.FILE
     return [{"name": name.removeprefix("--"), "value": value} for name, value in carried.items()]
-
-
-def encryption_volume() -> Body:
-    return {
-        "name": "encryption",
-        "hostPath": ENCRYPTION_DIRECTORY,
-        "mountPath": ENCRYPTION_DIRECTORY,
-        "readOnly": True,
-        "pathType": "DirectoryOrCreate",
-    }
 
 
 def kubelet_configuration(flags: Flags) -> Body:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vks.migration.plan.facts import Flags, NodeFacts
+from vks.resources import encryption
 
 #: Whatever differs between nodes by nature.
 OWN = {
@@ -64,7 +65,7 @@ _KUBEADMS = {
 }  # fmt: skip
 
 #: Whose content is known, and put where nodes of kubeadm have it.
-ENCRYPTION_FLAG = "--encryption-provider-config"
+ENCRYPTION_FLAG = f"--{encryption.FLAG}"
 
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 

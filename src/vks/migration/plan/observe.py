@@ -26,9 +26,15 @@ from vks.migration.plan.facts import (
     WebhookFacts,
 )
 from vks.migration.plan.flags import ENCRYPTION_FLAG
+from vks.resources import encryption
 from vks.resources.contract import READY
 from vks.resources.core import Secret
-from vks.resources.legacycluster import ENCRYPTION_KEY_NAME, LegacyCluster
+from vks.resources.legacycluster import (
+    LegacyCluster,
+    authority_name,
+    keys_name,
+    kubeconfig_name,
+)
 from vks.resources.legacynode import LegacyNode
 from vks.runtime.result import Waiting
 from vks.verda.cloud import Cloud
@@ -60,13 +66,13 @@ async def observe(
     secrets = {
         name: await _secret(client, cluster.metadata.namespace, name)
         for name in (
-            f"{cluster.metadata.name}-ca",
-            f"{cluster.metadata.name}-legacy-keys",
-            f"{cluster.metadata.name}-kubeconfig",
+            authority_name(cluster.metadata.name),
+            keys_name(cluster.metadata.name),
+            kubeconfig_name(cluster.metadata.name),
             *(f"{node.metadata.name}-certificates" for node in known if node.is_control_plane),
         )
     }
-    kubeconfig = secrets[f"{cluster.metadata.name}-kubeconfig"].get("value")
+    kubeconfig = secrets[kubeconfig_name(cluster.metadata.name)].get("value")
     if kubeconfig is None:
         raise Waiting("NoKubeconfig", "the cluster has no kubeconfig yet", 5.0)
     config = ClientConfig.from_kubeconfig(kubeconfig)
@@ -83,7 +89,7 @@ async def observe(
         nodes=tuple(_node(node, secrets) for node in known),
         members=tuple(_members(cluster, known)),
         authorities=tuple(_authorities(cluster.metadata.name, secrets)),
-        encryption=_encryption(known, secrets[f"{cluster.metadata.name}-legacy-keys"]),
+        encryption=_encryption(known, secrets[keys_name(cluster.metadata.name)]),
         webhooks=webhooks,
         budgets=budgets,
         quota=await _quota(cloud),
@@ -140,7 +146,7 @@ def _members(cluster: LegacyCluster, nodes: list[LegacyNode]) -> Iterable[Member
 
 
 def _authorities(cluster: str, secrets: Mapping[str, Data]) -> Iterable[AuthorityFacts]:
-    own, keys = secrets[f"{cluster}-ca"], secrets[f"{cluster}-legacy-keys"]
+    own, keys = secrets[authority_name(cluster)], secrets[keys_name(cluster)]
     pairs = {
         "kube-ca": (own.get("tls.crt"), own.get("tls.key")),
         "kube-requestheader-ca": (keys.get("requestheader.crt"), keys.get("requestheader.key")),
@@ -164,8 +170,8 @@ def authority(name: str, certificate: bytes, key: bytes | None) -> AuthorityFact
 def _encryption(nodes: list[LegacyNode], keys: Data) -> EncryptionFacts:
     uses = any(ENCRYPTION_FLAG in node.status.running.get("kube-apiserver", {}) for node in nodes)
     return EncryptionFacts(
-        used=(ENCRYPTION_KEY_NAME,) if uses else (),
-        held=(ENCRYPTION_KEY_NAME,) if keys.get("encryption") else (),
+        used=(encryption.KEY_NAME,) if uses else (),
+        held=(encryption.KEY_NAME,) if keys.get("encryption") else (),
     )
 
 

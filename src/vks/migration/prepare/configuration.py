@@ -22,6 +22,7 @@ from vks.migration.kubeadm.roles import rights
 from vks.migration.prepare.loadbalancing import balancer_of
 from vks.migration.prepare.nodes import LEGACY_LABEL
 from vks.migration.run.scope import FIELD_MANAGER, Scope
+from vks.resources.legacycluster import authority_name
 from vks.runtime.result import Waiting
 from vks.verda.apibalancer import API_PORT
 
@@ -48,7 +49,7 @@ class Configuration:
 
     async def do(self, scope: Scope) -> None:
         facts = await _facts(scope)
-        authority = await scope.secret(f"{scope.name}-ca")
+        authority = await scope.secret(authority_name(scope.name))
         workload = await scope.workload()
         for body in objects(facts, authority["tls.crt"]):
             await workload.apply(_KINDS[body["kind"]], _marked(body), field_manager=FIELD_MANAGER)

@@ -8,7 +8,7 @@ from vks.kube.client import Client
 from vks.kube.config import ClientConfig
 from vks.migration.prepare.loadbalancing import balancer_of
 from vks.migration.run.scope import FIELD_MANAGER, Scope
-from vks.resources.legacycluster import LegacyCluster
+from vks.resources.legacycluster import LegacyCluster, kubeconfig_name
 from vks.runtime.result import Waiting
 from vks.verda.apibalancer import API_PORT
 
@@ -57,7 +57,7 @@ class PublicEndpoint:
 
 async def _answers(scope: Scope, host: str) -> None:
     """Whether clients will trust what answers there. Raises ApiError when they will not."""
-    secret = await scope.secret(f"{scope.name}-kubeconfig")
+    secret = await scope.secret(kubeconfig_name(scope.name))
     config = ClientConfig.from_kubeconfig(secret["value"])
     there = dataclasses.replace(config, server=f"https://{host}:{API_PORT}")
     async with Client(there, user_agent=FIELD_MANAGER, timeout=5.0) as client:

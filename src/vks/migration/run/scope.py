@@ -13,7 +13,7 @@ from vks.kube.config import ClientConfig
 from vks.kube.errors import NotFound
 from vks.resources.clustermigration import ClusterMigration
 from vks.resources.core import Secret
-from vks.resources.legacycluster import LegacyCluster
+from vks.resources.legacycluster import LegacyCluster, kubeconfig_name
 from vks.resources.legacynode import LegacyNode
 from vks.runtime.clock import Clock
 from vks.runtime.result import Waiting
@@ -84,7 +84,7 @@ class Scope:
     async def workload(self) -> Client:
         """The cluster's own API. Raises Waiting without a kubeconfig, ApiError."""
         if self._workload is None:
-            secret = await self.secret(f"{self.name}-kubeconfig")
+            secret = await self.secret(kubeconfig_name(self.name))
             config = ClientConfig.from_kubeconfig(secret["value"])
             client = Client(config, user_agent=FIELD_MANAGER, timeout=_TIMEOUT)
             self._workload = await self._open.enter_async_context(client)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.unit.migration.builders import control_plane, deployment, legacy_node
 
 from vks.migration.adopt.checks import objections, would_roll
 from vks.migration.adopt.machines import (
-    CLOUD_OWNER,
     HOOK,
     control_plane_bodies,
     machine_set,
     needs_local_mode,
     worker_bodies,
 )
-from vks.provider.ownership import OWNER_ANNOTATION
+from vks.provider.ownership import owner_id
+from vks.resources.contract import OWNER_ANNOTATION
 from vks.resources.legacycluster import LegacyEtcdMember
+from vks.resources.verdamachine import VerdaMachine
 
 
 def test_a_control_planes_config_is_the_control_planes_own_as_a_joined_node_has_it() -> None:
@@ -59,12 +61,13 @@ def test_a_server_is_kept_until_it_is_released_and_nothing_compares_it_with_a_te
         assert server["spec"]["adoptedServerPolicy"] == "Retain"
         name = server["metadata"]["name"]
         assert server["spec"]["adoptServerID"] == f"server-{name}"
-        assert server["metadata"]["annotations"] == {CLOUD_OWNER: f"uid-{name}"}
+        assert server["metadata"]["annotations"] == {OWNER_ANNOTATION: f"uid-{name}"}
         assert HOOK in machine["metadata"]["annotations"]
 
 
 def test_the_cloud_knows_the_machine_by_the_legacy_nodes_mark() -> None:
-    assert CLOUD_OWNER == OWNER_ANNOTATION
+    _, server, _ = control_plane_bodies(legacy_node("a"), control_plane())
+    assert owner_id(msgspec.convert(server, VerdaMachine)) == "uid-a"
 
 
 def test_a_machine_set_is_the_one_that_its_deployment_wants() -> None:

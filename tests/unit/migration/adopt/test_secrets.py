@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from tests.unit.legacy.builders import VOTER, cluster_facts, node_facts
 from tests.unit.migration.builders import VIP, legacy_cluster, legacy_node
 
 from vks.kube.config import ClientConfig
 from vks.legacy import pki
 from vks.legacy.plan.certificates import MASTERS, Wanted
-from vks.legacy.plan.controlplane import _encryption
+from vks.legacy.plan.controlplane import control_plane_files
 from vks.migration.adopt.inherited import inherited
-from vks.migration.adopt.secrets import SECRET_TYPE, encryption, kubeconfig, secrets
+from vks.migration.adopt.secrets import SECRET_TYPE, kubeconfig, secrets
 from vks.migration.finalize.credentials import is_of
 
 CA = pki.new_authority("kube-ca")
@@ -59,8 +60,9 @@ def test_cluster_api_finds_them_and_keeps_them() -> None:
 def test_what_is_encrypted_stays_readable() -> None:
     """Word for word what the legacy nodes have."""
     key = KEYS["encryption"].decode()
-    assert encryption(key) == _encryption(key)
-    assert made()["old-encryption"]["config.yaml"].decode() == encryption(key)
+    files = control_plane_files(cluster_facts(encryption_key=key), node_facts(etcd=VOTER))
+    (file,) = (file for file in files if file.path.endswith("encryption.yaml"))
+    assert made()["old-encryption"]["config.yaml"].decode() == file.content
 
 
 @pytest.mark.parametrize("missing", ["requestheader.key", "service-account.key", "encryption"])

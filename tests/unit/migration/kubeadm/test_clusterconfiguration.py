@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from vks.migration.kubeadm.clusterconfiguration import (
-    ENCRYPTION_DIRECTORY,
-    ENCRYPTION_FILE,
     ClusterFacts,
     cluster_configuration,
     kube_proxy_configuration,
     kubelet_configuration,
 )
+from vks.resources import encryption
 
 RUNNING = {
     "kube-apiserver": {
@@ -45,12 +44,12 @@ def test_flags_that_kubeadm_would_not_set_carry_over_with_files_where_its_nodes_
     assert arguments == {
         "api-audiences": "vks-legacy",
         "enable-admission-plugins": "NodeRestriction",
-        "encryption-provider-config": ENCRYPTION_FILE,
+        "encryption-provider-config": encryption.FILE,
         "feature-gates": "A=true,B=false",
         "service-account-issuer": "vks-legacy",
     }
     (volume,) = made["apiServer"]["extraVolumes"]
-    assert volume["hostPath"] == volume["mountPath"] == ENCRYPTION_DIRECTORY
+    assert volume["hostPath"] == volume["mountPath"] == encryption.DIRECTORY
     assert made["controllerManager"]["extraArgs"] == [{"name": "v", "value": "2"}]
     assert made["scheduler"]["extraArgs"] == []
 

@@ -37,7 +37,7 @@ from vks.legacy.server.stores import Stores, member_session
 from vks.resources.contract import CLUSTER_NAME_LABEL, READY
 from vks.resources.core import Secret
 from vks.resources.fields import Endpoint
-from vks.resources.legacycluster import LegacyCluster, LegacyClusterStatus
+from vks.resources.legacycluster import LegacyCluster, LegacyClusterStatus, kubeconfig_name
 from vks.resources.legacynode import LegacyNode
 from vks.runtime.clock import Clock
 from vks.runtime.events import Recorder
@@ -169,7 +169,7 @@ class ClusterReconciler:
         name = cluster.metadata.name
         server = f"https://{endpoint.host}:{endpoint.port}"
         text = kubeconfig(name, server, keys.authority.certificate, keys.admin)
-        body = secret_body(cluster, f"{name}-kubeconfig", {"value": text})
+        body = secret_body(cluster, kubeconfig_name(name), {"value": text})
         await self._applier.apply(Secret, body)
         self._published[uid] = endpoint
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vks.resources import encryption
 from vks.resources.managedcluster import InheritedSpec
 
 Body = dict[str, Any]
 
-#: The key in the Secret, and where API servers find it.
-ENCRYPTION_KEY = "config.yaml"
-_ENCRYPTION_DIRECTORY = "/etc/kubernetes/encryption"
-_ENCRYPTION_FILE = f"{_ENCRYPTION_DIRECTORY}/{ENCRYPTION_KEY}"
 _NAMES = ("localhost", "127.0.0.1")
 
 
@@ -26,16 +23,8 @@ def cluster_configuration(inherited: InheritedSpec) -> Body:
     api_server: Body = {"certSANs": [*_NAMES, *more]}
     arguments = dict(inherited.api_server_args)
     if inherited.encryption_secret is not None:
-        arguments["encryption-provider-config"] = _ENCRYPTION_FILE
-        api_server["extraVolumes"] = [
-            {
-                "name": "encryption",
-                "hostPath": _ENCRYPTION_DIRECTORY,
-                "mountPath": _ENCRYPTION_DIRECTORY,
-                "readOnly": True,
-                "pathType": "DirectoryOrCreate",
-            }
-        ]
+        arguments[encryption.FLAG] = encryption.FILE
+        api_server["extraVolumes"] = [encryption.extra_volume()]
     if arguments:
         api_server["extraArgs"] = _arguments(arguments)
     manager = {"cloud-provider": "external", **inherited.controller_manager_args}
@@ -52,10 +41,10 @@ def encryption_files(inherited: InheritedSpec | None) -> list[Body]:
     """The file that API servers read; its content never leaves the Secret before a node boots."""
     if inherited is None or inherited.encryption_secret is None:
         return []
-    source = {"secret": {"name": inherited.encryption_secret, "key": ENCRYPTION_KEY}}
+    source = {"secret": {"name": inherited.encryption_secret, "key": encryption.FILE_NAME}}
     return [
         {
-            "path": _ENCRYPTION_FILE,
+            "path": encryption.FILE,
             "owner": "root:root",
             "permissions": "0600",
             "contentFrom": source,

@@ -30,9 +30,10 @@ class Changing:
     response: Response
     key: str | None
 
-    def change(self, body: BaseModel | None = None) -> Change:
-        """The change that the request asks for with that body."""
-        said = None if body is None else body.model_dump(mode="json", exclude_unset=True)
+    def change(self, body: BaseModel | None = None, *, sparse: bool = False) -> Change:
+        """The change that the request asks for with that body. `sparse`: a field that is null is
+        not the same as one that is absent."""
+        said = None if body is None else body.model_dump(mode="json", exclude_unset=sparse)
         path = self.request.url.path
         return Change.of(self.scope.caller, self.request.method, path, said, self.key)
 
@@ -41,12 +42,12 @@ class Changing:
     ) -> models.OperationView | None:
         """The answer to an earlier request with the same key. Raises Problem for another one."""
         operation = await recorded(change, region, namespace)
-        return None if operation is None else self.accepted(region, operation)
+        return None if operation is None else self._accepted(region, operation)
 
     async def known_somewhere(self, change: Change) -> models.OperationView | None:
         """The same for a deletion, whose object may be gone already."""
         found = await recorded_somewhere(change, self.scope.regions)
-        return None if found is None else self.accepted(*found)
+        return None if found is None else self._accepted(*found)
 
     async def record(
         self,
@@ -60,13 +61,19 @@ class Changing:
         """Records the change that was made as an operation, and answers with it."""
         namespace = target.metadata.namespace
         operation = await record(change, region, namespace, type_, cluster, target, **more)
-        return self.accepted(region, operation)
+        return self._accepted(region, operation)
 
-    def accepted(self, region: Region, operation: Operation) -> models.OperationView:
-        """The body of every 202."""
-        name, project = operation.metadata.name, self.scope.project
-        self.response.headers["Location"] = f"/v1/projects/{project}/operations/{name}"
-        return operation_view(operation, project, region.name)
+    def _accepted(self, region: Region, operation: Operation) -> models.OperationView:
+        return accepted(self.response, self.scope, region, operation)
+
+
+def accepted(
+    response: Response, scope: Scope, region: Region, operation: Operation
+) -> models.OperationView:
+    """The body of every 202."""
+    name, project = operation.metadata.name, scope.project
+    response.headers["Location"] = f"/v1/projects/{project}/operations/{name}"
+    return operation_view(operation, project, region.name)
 
 
 def refuse_deleting(cluster: ManagedCluster) -> None:

@@ -211,7 +211,7 @@ async def update_node_pool(
     scope = asked.scope
     region, owner, found = await _find(scope, cluster, pool)
     namespace = found.metadata.namespace
-    change = asked.change(body)
+    change = asked.change(body, sparse=True)
     if not dry_run and (known := await asked.known(change, region, namespace)) is not None:
         return known
     check_match(if_match, found)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from fastapi import APIRouter
+from starlette.responses import Response
 
 from vks.kube.errors import ApiError, NotFound
 from vks.resources.contract import CLUSTER_NAME_LABEL
@@ -14,7 +15,7 @@ from vks.resources.nodepool import NodePool
 from vks.resources.operation import Operation
 from vks.resources.verdaport import VerdaPort, VerdaPortPool
 from vks.service.api import models
-from vks.service.api.changing import ChangingIn, refuse_deleting
+from vks.service.api.changing import ChangingIn, accepted, refuse_deleting
 from vks.service.api.context import IfMatch, Name, Scope, ScopeIn, check_match
 from vks.service.api.offer import read_offer
 from vks.service.api.problems import FieldProblem, Problem, invalid
@@ -83,11 +84,14 @@ async def start_upgrade(
 
 @router.post("/{action}", operation_id="steerUpgrade", status_code=202)
 async def steer_upgrade(
-    asked: ChangingIn, cluster: Name, action: Literal["pause", "resume", "abort"]
+    scope: ScopeIn,
+    cluster: Name,
+    action: Literal["pause", "resume", "abort"],
+    response: Response,
 ) -> models.OperationView:
     """Pause: nothing further begins. Resume: it goes on. Abort: what has begun is brought to an
     end (a control plane forward, a node pool back), the rest stays as it is."""
-    region, found = await find_cluster(asked.scope.regions, asked.scope.caller, cluster)
+    region, found = await find_cluster(scope.regions, scope.caller, cluster)
     upgrade = found.spec.upgrade
     operation = await _running(region, found)
     if upgrade is None or operation is None:
@@ -96,7 +100,7 @@ async def steer_upgrade(
     if upgrade.state not in sensible:
         raise Problem("conflict", f"the upgrade is {upgrade.state}: {action} is too late")
     await patch_spec(region.client, found, {"upgrade": {"state": state}})
-    return asked.accepted(region, operation)
+    return accepted(response, scope, region, operation)
 
 
 def _option(facts: Facts, version: str) -> models.UpgradeOption:

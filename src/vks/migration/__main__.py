@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
-import sys
 
-import structlog
-
-from vks.kube.client import Client
-from vks.kube.config import ClientConfig
 from vks.migration.controller import setup
-from vks.runtime.lease import LeaderElection
-from vks.runtime.manager import Manager, run_until_signalled
+from vks.runtime import process
+from vks.runtime.logs import configure_logging
 
 PROCESS = "vks-migration"
 
@@ -30,38 +24,17 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 async def run(args: argparse.Namespace) -> None:
-    config = (
-        ClientConfig.from_kubeconfig(args.kubeconfig)
-        if args.kubeconfig
-        else ClientConfig.in_cluster()
+    await process.run(
+        PROCESS,
+        process.management_cluster(args.kubeconfig),
+        lambda manager: setup(manager, namespace=args.namespace),
+        http=(args.http_host, args.http_port),
+        election_namespace=args.leader_election_namespace if args.leader_elect else None,
     )
-    election = (
-        LeaderElection(args.leader_election_namespace, PROCESS) if args.leader_elect else None
-    )
-    async with Client(config, user_agent=PROCESS) as client:
-        manager = Manager(
-            client,
-            name=PROCESS,
-            http_host=args.http_host,
-            http_port=args.http_port,
-            leader_election=election,
-        )
-        setup(manager, namespace=args.namespace)
-        await run_until_signalled(manager)
 
 
 def main() -> None:
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    configure_logging()
     asyncio.run(run(arguments()))
 
 

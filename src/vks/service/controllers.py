@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import sys
 from pathlib import Path
 
-import structlog
-
-from vks.kube.client import Client
 from vks.kube.config import ClientConfig
-from vks.runtime.lease import LeaderElection
-from vks.runtime.manager import Manager, run_until_signalled
+from vks.runtime import process
+from vks.runtime.logs import configure_logging
+from vks.runtime.manager import Manager
 from vks.service import config as configuration
 from vks.service.caches import Caches
 from vks.service.managedcluster import controller as managedcluster
@@ -47,18 +44,8 @@ async def run(args: argparse.Namespace) -> None:
     config = configuration.load(args.config)
     region = config.region(args.region) if args.region else config.regions[0]
     service = CloudConfig.from_file(region.cloud.clouds_yaml, region.cloud.cloud)
-    kubeconfig = ClientConfig.from_kubeconfig(args.kubeconfig or region.kubeconfig)
-    election = (
-        LeaderElection(args.leader_election_namespace, PROCESS) if args.leader_elect else None
-    )
-    async with Client(kubeconfig, user_agent=PROCESS) as client:
-        manager = Manager(
-            client,
-            name=PROCESS,
-            http_host=args.http_host,
-            http_port=args.http_port,
-            leader_election=election,
-        )
+
+    def setup(manager: Manager) -> None:
         caches = Caches.of(manager)
         project.setup(manager, caches, service)
         managedcluster.setup(manager, caches, region)
@@ -66,23 +53,19 @@ async def run(args: argparse.Namespace) -> None:
         upgrade.setup(manager, caches)
         repair.setup(manager, caches)
         operation.setup(manager, caches, config.operation_retention)
-        await run_until_signalled(manager)
+
+    await process.run(
+        PROCESS,
+        ClientConfig.from_kubeconfig(args.kubeconfig or region.kubeconfig),
+        setup,
+        http=(args.http_host, args.http_port),
+        election_namespace=args.leader_election_namespace if args.leader_elect else None,
+    )
 
 
 def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
-    level = logging.getLevelNamesMapping()[args.log_level.upper()]
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    configure_logging(args.log_level)
     try:
         asyncio.run(run(args))
     except (configuration.ConfigError, InvalidCredentialsError) as error:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import structlog
 import uvicorn
 
 from vks.kube.client import Client
 from vks.kube.config import ClientConfig
+from vks.runtime.logs import configure_logging
 from vks.service import config as configuration
 from vks.service.api.app import create_app
 from vks.service.api.auth import KeystoneIdentity
@@ -59,16 +58,7 @@ async def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    configure_logging()
     try:
         asyncio.run(run(arguments(argv)))
     except configuration.ConfigError as error:

@@ -54,6 +54,17 @@ class Stores(NamedTuple):
         return [machine for machine in found if machine.metadata.namespace == namespace]
 
 
+def keys_of_cluster(
+    store: Store[VerdaPortPool] | Store[VerdaPort] | Store[IPAddressClaim], cluster: Cluster
+) -> list[Key]:
+    """The objects whose spec names the cluster."""
+    return [
+        obj.key
+        for obj in store.list(cluster.metadata.namespace)
+        if obj.spec.cluster_name == cluster.metadata.name
+    ]
+
+
 def cluster_name(obj: KubeObject) -> str:
     """The cluster that the object's label names; empty without one."""
     return obj.metadata.labels.get(CLUSTER_NAME_LABEL, "")

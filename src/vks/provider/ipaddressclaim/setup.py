@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from vks.kube.objects import Key
 from vks.provider.changes import pause_changed
 from vks.provider.ipaddressclaim.reconciler import AddressClaimReconciler
-from vks.provider.stores import by_pool
+from vks.provider.stores import by_pool, keys_of_cluster
 from vks.provider.verdaport.slots import is_free
 from vks.provider.wiring import Wiring
 from vks.resources.clusterapi import Cluster
@@ -25,18 +26,11 @@ def add_address_claims(wiring: Wiring) -> None:
     def of_port(port: VerdaPort) -> Iterable[Key]:
         return [key for pool in by_pool(port) for key in waiting(pool)] if is_free(port) else []
 
-    def of_cluster(cluster: Cluster) -> Iterable[Key]:
-        return [
-            claim.key
-            for claim in claims.list(cluster.metadata.namespace)
-            if claim.spec.cluster_name == cluster.metadata.name
-        ]
-
     wiring.add(
         "ipaddressclaim",
         reconciler.reconcile,
         wiring.watch(IPAddressClaim),
         wiring.watch(VerdaPort, of_port),
         wiring.watch(VerdaPortPool, lambda pool: waiting(str(pool.key))),
-        wiring.watch(Cluster, of_cluster, pause_changed),
+        wiring.watch(Cluster, partial(keys_of_cluster, claims), pause_changed),
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from vks.kube.objects import Key
 from vks.provider.changes import pause_changed
+from vks.provider.stores import keys_of_cluster
 from vks.provider.verdaport.reconciler import PortReconciler
 from vks.provider.wiring import Wiring
 from vks.resources.clusterapi import Cluster
@@ -20,16 +22,11 @@ def add_ports(wiring: Wiring) -> None:
     stores = wiring.stores
     reconciler = PortReconciler(wiring.client, stores, wiring.accounts, wiring.clock)
 
-    def of_clusters(namespace: str, names: Iterable[str]) -> Iterable[Key]:
-        ports = stores.ports.list(namespace)
-        return [port.key for port in ports if port.spec.cluster_name in names]
-
-    def of_cluster(cluster: Cluster) -> Iterable[Key]:
-        return of_clusters(cluster.metadata.namespace, (cluster.metadata.name,))
+    of_cluster = partial(keys_of_cluster, stores.ports)
 
     def of_verda_cluster(cluster: VerdaCluster) -> Iterable[Key]:
-        owners = [o.name for o in cluster.metadata.owner_references if o.kind == "Cluster"]
-        return of_clusters(cluster.metadata.namespace, owners)
+        owner = stores.owner_cluster(cluster)
+        return [] if owner is None else of_cluster(owner)
 
     def held(holder: VerdaMachine | IPAddressClaim) -> Iterable[Key]:
         return [

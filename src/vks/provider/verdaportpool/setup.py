@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from vks.kube.objects import Key
 from vks.provider.changes import pause_changed
+from vks.provider.stores import keys_of_cluster
 from vks.provider.verdaportpool.reconciler import PortPoolReconciler
 from vks.provider.wiring import Wiring
 from vks.resources.clusterapi import Cluster
@@ -16,19 +18,12 @@ def add_port_pools(wiring: Wiring) -> None:
     stores = wiring.stores
     reconciler = PortPoolReconciler(wiring.client, stores, wiring.clock)
 
-    def of_cluster(cluster: Cluster) -> Iterable[Key]:
-        return [
-            pool.key
-            for pool in stores.port_pools.list(cluster.metadata.namespace)
-            if pool.spec.cluster_name == cluster.metadata.name
-        ]
-
     wiring.add(
         "verdaportpool",
         reconciler.reconcile,
         wiring.watch(VerdaPortPool),
         wiring.watch(VerdaPort, _pool_of),
-        wiring.watch(Cluster, of_cluster, pause_changed),
+        wiring.watch(Cluster, partial(keys_of_cluster, stores.port_pools), pause_changed),
     )
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,27 +25,7 @@ def test_what_was_prepared_is_taken_back_unnoticed(old: Story, record_property: 
     old.vks("migration", "plan", "old")
     old.vks("migration", "start", "old", "--until", "Prepared", "--no-wait")
     old.reached("Prepared")
-    servers = old.servers()
-    began = time.monotonic()
-    with old.used() as counts:
-        old.vks("migration", "rollback", "old", "--yes", "--no-wait")
-        old.doing("restarts its API server")
-        old.kill("legacy")
-        back = old.reached("RolledBack")
-    record_property("seconds", round(time.monotonic() - began))
-
-    unnoticed(counts, record_property)
-    assert back["phases"] == []
-    assert old.servers() == servers
-    planes = old.planes()
-    assert old.etcd_members() == {f"etcd-{name}" for name in planes}
-    names = old.kubectl("get", "configmaps", "-A", "-o=name")
-    assert "kubeadm-config" not in names
-    assert "cluster-info" not in names
-    pods = old.kubectl("get", "pods", "-n=kube-system", "-l=tier=control-plane", "-o=name")
-    assert pods == ""
-    # Nothing hinders another attempt.
-    assert json.loads(old.vks("migration", "plan", "old", "-o", "json"))["plan"]["refusals"] == []
+    old.go_back_unnoticed(record_property)
 
 
 def test_giving_an_adopted_cluster_back_deletes_no_server(old: Story, record_property: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.support import leftovers
+from tests.support.background import repeated
 from tests.support.clouds import Json
 from tests.support.lifecycle import WORKLOAD, Lifecycle
 from tests.support.localregion import LocalRegion, kubectl, region_name, until
@@ -41,6 +42,8 @@ CLUSTER_API = tuple(
     }.items()
     for kind in kinds
 )
+#: Of a control plane.
+COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 #: Seconds that a phase may take on a machine that is busy.
 PATIENCE = 600.0
 
@@ -106,20 +109,8 @@ class Story(Lifecycle):
     def used(self) -> Iterator[dict[str, Any]]:
         """Ten reads and ten writes a second, by somebody whose kubeconfig is written anew every
         few seconds."""
-        stop = threading.Event()
-
-        def keep() -> None:
-            while not stop.wait(3.0):
-                self.save_kubeconfig()
-
-        thread = threading.Thread(target=keep)
-        thread.start()
-        try:
-            with self.probed(api_hz=20.0) as counts:
-                yield counts
-        finally:
-            stop.set()
-            thread.join()
+        with repeated(3.0, self.save_kubeconfig), self.probed(api_hz=20.0) as counts:
+            yield counts
 
     def whoami(self, token: str) -> str:
         """Whom the API server takes the token's bearer for."""
@@ -143,20 +134,89 @@ class Story(Lifecycle):
     @contextmanager
     def killing(self, *programs: str) -> Iterator[None]:
         """Every few seconds another of them is killed, in turn."""
-        stop = threading.Event()
-
-        def kill() -> None:
-            turn = itertools.cycle(programs)
-            while not stop.wait(15.0):
-                self.kill(next(turn))
-
-        thread = threading.Thread(target=kill)
-        thread.start()
-        try:
+        turn = itertools.cycle(programs)
+        with repeated(15.0, lambda: self.kill(next(turn))):
             yield
-        finally:
-            stop.set()
-            thread.join()
+
+    # --- what both the short and the long stories tell
+
+    def prepare_unnoticed(self, record: Callable[[str, Any], None]) -> None:
+        """Prepared while it is used and the controller is killed: nobody notices, no server goes,
+        and what was issued before is good."""
+        servers, before = self.servers(), self.server
+        token = self.kubectl("create", "token", "default", "--duration=1h").strip()
+        assert self.region.read("migration", "plan", "old")["plan"]["refusals"] == []
+
+        with self.used() as counts:
+            self.vks("migration", "start", "old", "--until", "Prepared", "--no-wait")
+            self.doing("restarts its API server")
+            self.kill("migration")
+            (phase,) = self.reached("Prepared")["phases"]
+            time.sleep(10)  # what was prepared is used for a while
+
+        unnoticed(counts, record)
+        assert phase["finishedAt"]
+        assert self.servers() == servers
+        assert self.server != before, "users are sent to the load balancer"
+        self.keeps(token)
+
+    def keeps(self, token: str) -> None:
+        """What was issued, and what was encrypted, is good."""
+        assert self.whoami(token) == "system:serviceaccount:default:default"
+        assert self.kubectl("get", "secret", "kept", "-o=jsonpath={.data.key}") == "dmFsdWU="
+
+    def looks_like_kubeadms(self) -> None:
+        """A cluster that has been prepared."""
+        planes = self.planes()
+        assert self.etcd_members() == planes
+        ready = {
+            pod["metadata"]["name"]
+            for pod in self.objects("pods", "-n=kube-system", "-l=tier=control-plane")
+            if any(
+                c["type"] == "Ready" and c["status"] == "True" for c in pod["status"]["conditions"]
+            )
+        }
+        assert ready == {f"{component}-{node}" for component in COMPONENTS for node in planes}
+        text = self.kubectl("get", "configmap", "kubeadm-config", "-n=kube-system",
+                           "-o=jsonpath={.data.ClusterConfiguration}")  # fmt: skip
+        configuration = yaml.safe_load(text)
+        assert f"https://{configuration['controlPlaneEndpoint']}" == self.server
+        arguments = {a["name"]: a["value"] for a in configuration["apiServer"]["extraArgs"]}
+        assert arguments["service-account-issuer"] == "vks-legacy"
+        info = json.loads(
+            self.kubectl("get", "configmap", "cluster-info", "-n=kube-public", "-o=json")
+        )
+        assert "vks.verda/signed" in info["metadata"]["annotations"]
+        proxies = self.kubectl("get", "daemonset", "kube-proxy", "-n=kube-system",
+                              "-o=jsonpath={.status.desiredNumberScheduled}")  # fmt: skip
+        assert proxies == "0", "legacy nodes run their own"
+
+    def shows_a_stopped_component(self) -> None:
+        """In the pod that stands for it."""
+        plane = min(self.planes())
+        pod = ("pod", f"kube-scheduler-{plane}", "-n=kube-system")
+        self.on_server(plane, "systemctl", "stop", "legacy-kube-scheduler")
+        self.kubectl("wait", *pod, "--for=condition=Ready=false", "--timeout=60s")
+        self.kubectl("wait", *pod, "--for=condition=Ready", "--timeout=120s")  # its agent starts it
+
+    def go_back_unnoticed(self, record: Callable[[str, Any], None]) -> None:
+        """What was prepared is taken back while it is used and the hub is killed."""
+        servers = self.servers()
+        with self.used() as counts:
+            self.vks("migration", "rollback", "old", "--yes", "--no-wait")
+            self.doing("restarts its API server")
+            self.kill("legacy")
+            assert self.reached("RolledBack")["phases"] == []
+
+        unnoticed(counts, record)
+        assert self.servers() == servers
+        assert self.etcd_members() == {f"etcd-{name}" for name in self.planes()}
+        names = self.kubectl("get", "configmaps", "-A", "-o=name")
+        assert "kubeadm-config" not in names
+        assert "cluster-info" not in names
+        assert self.objects("pods", "-n=kube-system", "-l=tier=control-plane") == []
+        # Nothing hinders another attempt.
+        assert self.region.read("migration", "plan", "old")["plan"]["refusals"] == []
 
 
 @contextmanager

@@ -35,7 +35,8 @@ def _leaves(pod: Pod) -> bool:
     stays = _MIRROR in meta.annotations or any(
         owner.kind == "DaemonSet" and owner.controller for owner in meta.owner_references
     )
-    return not stays and pod.status.phase not in _ENDED
+    # A pod that goes has ended a moment before it is gone.
+    return not stays and (pod.deleting or pod.status.phase not in _ENDED)
 
 
 def what_is_left(pods: list[Pod], held: Iterable[str]) -> str:

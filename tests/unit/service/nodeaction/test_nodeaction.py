@@ -14,7 +14,12 @@ from vks.service.nodeaction.removal import may_recreate, removal_steps
 
 
 def pod(
-    name: str, *, owner: str = "ReplicaSet", phase: str = "Running", mirror: bool = False
+    name: str,
+    *,
+    owner: str = "ReplicaSet",
+    phase: str = "Running",
+    mirror: bool = False,
+    deleting: bool = False,
 ) -> Pod:
     reference = OwnerReference(
         api_version="apps/v1", kind=owner, name="owner", uid="u", controller=True
@@ -25,6 +30,7 @@ def pod(
             namespace="default",
             annotations={"kubernetes.io/config.mirror": "x"} if mirror else {},
             owner_references=(reference,),
+            deletion_timestamp="2026-01-01T00:00:00Z" if deleting else None,
         ),
         status=PodStatus(phase=phase),
     )
@@ -38,6 +44,11 @@ def test_what_comes_and_goes_with_the_node_is_not_evicted() -> None:
         pod("job", phase="Succeeded"),
     ]
     assert [p.metadata.name for p in to_evict(pods)] == ["web-1"]
+
+
+def test_a_pod_that_ended_on_its_way_out_is_waited_for() -> None:
+    gone, job = pod("web-1", phase="Failed", deleting=True), pod("job", phase="Failed")
+    assert to_evict([gone, job]) == [gone]
 
 
 def test_what_is_left_is_named_and_so_is_what_holds_it() -> None:

@@ -70,6 +70,7 @@ class Handle:
     def __init__(self, who: Identity, fd: int) -> None:
         self.identity = who
         self._fd = fd
+        self._waiting: list[asyncio.Future[None]] = []
 
     @classmethod
     def open(cls, who: Identity) -> Handle | None:
@@ -84,14 +85,22 @@ class Handle:
         return cls(who, fd)
 
     async def wait(self) -> None:
-        """Returns once the process has ended, whoever its parent is."""
+        """Returns once the process has ended, whoever its parent is and whoever else waits."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(self._fd, _resolve, ended)
+        self._waiting.append(ended)
+        loop.add_reader(self._fd, self._tell)  # a loop has one reader for a descriptor
         try:
             await ended
         finally:
-            loop.remove_reader(self._fd)
+            self._waiting.remove(ended)
+            if not self._waiting:
+                loop.remove_reader(self._fd)
+
+    def _tell(self) -> None:
+        for ended in self._waiting:
+            if not ended.done():
+                ended.set_result(None)
 
     def send(self, number: signal.Signals) -> None:
         """Signals the process; one that has ended is left in peace."""
@@ -112,8 +121,3 @@ class Handle:
 
     def close(self) -> None:
         os.close(self._fd)
-
-
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -58,6 +58,17 @@ async def test_a_killed_program_comes_back(tmp_path: Path) -> None:
     assert identity(second.pid) is None
 
 
+async def test_a_program_that_is_restarted_on_demand_comes_back(tmp_path: Path) -> None:
+    supervisor = _supervisor(tmp_path, _sleeper("a"))
+    await supervisor.reload()
+    first = await _until(supervisor, "a", _ready)
+    assert await supervisor.restart("a")
+    second = await _until(supervisor, "a", lambda s: s.phase == "Ready" and s.pid != first.pid)
+    assert identity(first.pid) is None
+    await supervisor.stop()
+    assert identity(second.pid) is None
+
+
 async def test_a_new_supervisor_adopts_what_runs_and_replaces_what_changed(tmp_path: Path) -> None:
     first = _supervisor(tmp_path, _sleeper("kept"), _sleeper("changed"), _sleeper("dropped"))
     await first.reload()

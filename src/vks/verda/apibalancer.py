@@ -53,6 +53,16 @@ async def ensure_api_balancer(
     return ApiBalancer(balancer.id, pool.id, listener.id, balancer.vip_address)
 
 
+async def delete_api_balancers(client: LoadBalancerClient, owner: str) -> None:
+    """All load balancers of the owner, one that nobody recorded among them. Raises Waiting until
+    they are gone, CloudError."""
+    for balancer in await client.load_balancers_of(owner):
+        if balancer.status != "PENDING_DELETE":
+            await client.delete_load_balancer(balancer.id)
+    if await client.load_balancers_of(owner):
+        raise Waiting("LoadBalancerDeleting", "waiting for the load balancer to be gone", POLL)
+
+
 def _require_active(balancer: LoadBalancer) -> None:
     match balancer.status:
         case "ACTIVE" | "PENDING_UPDATE":

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 from vks.migration.run.scope import Scope
 from vks.resources.legacynode import LegacyNode
-from vks.runtime.result import Waiting
-from vks.verda.apibalancer import API_PORT, ApiBalancer, ensure_api_balancer
+from vks.verda.apibalancer import (
+    API_PORT,
+    ApiBalancer,
+    delete_api_balancers,
+    ensure_api_balancer,
+)
 from vks.verda.loadbalancer import AdminState, LoadBalancerRequest, Member
-
-POLL = 1.0
 
 
 class MemberChange(NamedTuple):
@@ -69,10 +71,4 @@ class LoadBalancing:
             await client.remove_member(pool, member.id)
 
     async def undo(self, scope: Scope) -> None:
-        client, owner = scope.cloud.loadbalancer, scope.cluster.metadata.uid
-        left = await client.load_balancers_of(owner)
-        for balancer in left:
-            if balancer.status != "PENDING_DELETE":
-                await client.delete_load_balancer(balancer.id)
-        if left:
-            raise Waiting("LoadBalancerDeleting", "the load balancer goes", POLL)
+        await delete_api_balancers(scope.cloud.loadbalancer, scope.cluster.metadata.uid)

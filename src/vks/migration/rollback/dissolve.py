@@ -42,8 +42,8 @@ _TREE: tuple[type[KubeObject], ...] = (
 
 async def dissolve(scope: Scope) -> None:
     """Raises Waiting until Cluster API knows nothing of the cluster; ApiError. Templates and health
-    checks stay, which do nothing by themselves: they are the ManagedCluster's, and the service does
-    not look again for what it has made."""
+    checks stay, which do nothing by themselves: they are the ManagedCluster's, and the service
+    would miss them for a while when the cluster is adopted again."""
     await require_all_kept(scope)
     await _delete_tree(scope)
     await _delete_keys(scope)

@@ -9,6 +9,7 @@ from vks.resources.legacynode import LegacyNode
 from vks.resources.verdacluster import NetworkStatus
 from vks.runtime.clock import Clock
 from vks.verda.accounts import Accounts
+from vks.verda.apibalancer import delete_api_balancers
 from vks.verda.clusternetwork import Wanted, delete_network, ensure_network
 from vks.verda.network import NetworkClient, Route
 from vks.verda.routes import route_change
@@ -59,8 +60,7 @@ class NetworkKeeper:
         """Raises CloudError, and Waiting until the cloud has let go."""
         self.forget(cluster)
         cloud = (await self._accounts.of(cluster)).cloud
-        for balancer in await cloud.loadbalancer.load_balancers_of(cluster.metadata.uid):
-            await cloud.loadbalancer.delete_load_balancer(balancer.id)  # of a migration
+        await delete_api_balancers(cloud.loadbalancer, cluster.metadata.uid)  # of a migration
         client, network = cloud.network, cluster.status.network
         if network.router_id and not network.managed:
             await _sync_routes(client, network, [], cluster.spec.network.pod_cidr)

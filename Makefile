@@ -35,7 +35,7 @@ demo: venv ## Start the local region and create a first cluster in it
 test: lint ## Every test, from unit to end-to-end on real servers
 	$(BIN)/vks doctor --install
 	$(BIN)/vks build
-	$(BIN)/pytest tests/unit tests/property tests/api tests/apiserver tests/hollow tests/cloud tests/local tests/e2e
+	$(BIN)/pytest --durations=30 tests/unit tests/property tests/api tests/apiserver tests/hollow tests/cloud tests/local tests/e2e
 
 .PHONY: test-long
 test-long: venv ## Migrate a legacy cluster to the end, and half way and back, under probes (30 minutes)

@@ -137,17 +137,21 @@ class MigrationReconciler:
         if phase.ends and not back and self._cluster(migration) is None:
             return Outcome(), {}
         try:
-            scope = await self._scope(migration)
+            scope = await self._scope(migration, phase)
         except (Waiting, CloudError) as failure:
             return Outcome("Look", *reason_of(failure), after([failure])), {}
         async with scope:
             outcome = await (runner.back if back else runner.forward)(phase, scope)
             return outcome, scope.progress
 
-    async def _scope(self, migration: ClusterMigration) -> Scope:
+    async def _scope(self, migration: ClusterMigration, phase: Phase) -> Scope:
+        """Raises Waiting without a cluster, CloudError. What a deletion has removed must not be
+        made again."""
         cluster = self._cluster(migration)
         if cluster is None:
             raise Waiting("NotLegacy", "the legacy provisioner has no such cluster")
+        if cluster.deleting and not phase.ends:
+            raise Waiting("ClusterDeleting", "the cluster is being deleted")
         account = await self._accounts.of(cluster)
         nodes = self._stores.nodes_of(cluster.key)
         return Scope(self._client, migration, cluster, nodes, account, self._clock)

@@ -44,10 +44,12 @@ class MigrationNode(KubeStruct, frozen=True, kw_only=True):
 
 class MigrationPlan(KubeStruct, frozen=True, kw_only=True):
     """`request` is the one that it answers; `arguments` are the flags of the control plane that
-    carry over, by component; `seconds` is an estimate."""
+    carry over, by component; `seconds` is an estimate. `generation` is that of the LegacyCluster:
+    with another one the plan is out of date."""
 
     request: str
     made: str
+    generation: int = 0
     summary: str = ""
     refusals: tuple[MigrationFinding, ...] = ()
     nodes: tuple[MigrationNode, ...] = ()
@@ -100,3 +102,14 @@ class ClusterMigration(KubeObject, frozen=True, kw_only=True):
     validations: ClassVar[tuple[dict[str, str], ...]] = (immutable("spec.clusterName"),)
     spec: ClusterMigrationSpec
     status: ClusterMigrationStatus = ClusterMigrationStatus()
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it has been started and has neither been finalized nor taken back."""
+        if self.status.phases:
+            return self.status.phase != "Finalized"
+        return self.spec.target != "Planned" and not self.spec.rollback
+
+    def has_begun(self, phase: str) -> bool:
+        """Whether the phase has begun and has not been taken back."""
+        return any(record.name == phase for record in self.status.phases)

@@ -20,6 +20,8 @@ from vks.resources.fields import (
 )
 from vks.resources.project import GROUP, VERSION
 
+#: Names the ManagedCluster on everything that is made for it.
+CLUSTER_LABEL = "vks.verda/cluster"
 #: JSON list of NodePoolSpecs that the controller has yet to make for a new cluster: cluster and
 #: pools are asked for in one request, and one write of one object is all that can be atomic.
 INITIAL_POOLS_ANNOTATION = "vks.verda/initial-node-pools"

@@ -22,6 +22,8 @@ OperationType = Literal[
     "RecreateNode",
     "DeleteNode",
 ]
+#: What `kubectl` does just as well: pods move, machines stay.
+_PODS_ONLY: frozenset[OperationType] = frozenset({"CordonNode", "UncordonNode", "DrainNode"})
 StepState = Literal["Waiting", "Running", "Done", "Failed"]
 OperationPhase = Literal["Pending", "Running", "Succeeded", "Failed"]
 
@@ -83,3 +85,9 @@ class Operation(KubeObject, frozen=True, kw_only=True):
     resource: ClassVar[Resource] = Resource(GROUP, VERSION, "Operation", "operations")
     spec: OperationSpec
     status: OperationStatus = OperationStatus()
+
+    @property
+    def holds_cluster(self) -> bool:
+        """Whether it is under way and makes, replaces or removes machines: a migration must not
+        begin meanwhile."""
+        return self.status.finished is None and self.spec.type not in _PODS_ONLY

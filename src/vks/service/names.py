@@ -7,10 +7,8 @@ from typing import Any
 
 import msgspec
 
+from vks.resources.managedcluster import CLUSTER_LABEL as CLUSTER_LABEL
 from vks.resources.nodepool import POOL_LABEL as POOL_LABEL
-
-#: Names the ManagedCluster on everything that is made for it.
-CLUSTER_LABEL = "vks.verda/cluster"
 
 #: Machines append "-" and five characters to a MachineSet, which appends as many to its
 #: MachineDeployment; a host name has at most 63.

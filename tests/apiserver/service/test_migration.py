@@ -9,6 +9,8 @@ from tests.apiserver.service.test_legacy import made
 from tests.support.service import cluster_request
 
 from vks.resources.clustermigration import ClusterMigration
+from vks.resources.legacycluster import LegacyCluster
+from vks.resources.operation import Operation
 
 PATH = "/clusters/old/migration"
 
@@ -44,8 +46,17 @@ async def test_verbs_are_refused_until_they_make_sense_and_then_recorded(vks: Vk
     assert (await vks.call("POST", f"{PATH}/start", {}, **operator)).status_code == 404
     first = (await vks.call("POST", f"{PATH}/plan", **operator)).json()["requested"]
     assert (await vks.call("POST", f"{PATH}/start", {}, **operator)).status_code == 409
-    await told(vks, plan={"request": first, "made": "2026-01-01T00:00:00Z"}, phase="Planned")
+    await told(vks, plan=await plan(vks, first), phase="Planned")
     until = {"until": "Prepared"}
+    early = await vks.call("POST", f"{PATH}/start", until, **operator)
+    assert (early.status_code, "CreateCluster" in early.json()["detail"]) == (409, True)
+    await creation_ended(vks)
+    await vks.client.merge_patch(
+        LegacyCluster, "old", vks.namespace, {"spec": {"endpoint": {"host": "10.0.0.1", "port": 1}}}
+    )
+    outdated = await vks.call("POST", f"{PATH}/start", until, **operator)
+    assert (outdated.status_code, "plan again" in outdated.json()["detail"]) == (409, True)
+    await told(vks, plan=await plan(vks, first), phase="Planned")
     started = (await vks.call("POST", f"{PATH}/start", until, **operator)).json()
     assert (started["target"], started["paused"]) == ("Prepared", False)
     wrong = await vks.call("POST", f"{PATH}/start", {"until": "Moon"}, **operator)
@@ -63,6 +74,26 @@ async def test_verbs_are_refused_until_they_make_sense_and_then_recorded(vks: Vk
     back = (await vks.call("POST", f"{PATH}/rollback", **operator)).json()
     assert (back["rollback"], back["phases"][0]["step"]) == (True, "LoadBalancer")
     assert (await vks.call("POST", f"{PATH}/start", {}, **operator)).status_code == 409
+
+
+async def plan(vks: Vks, request: str) -> dict[str, Any]:
+    """One without refusals, of the cluster as it is."""
+    cluster = await vks.client.get(LegacyCluster, "old", vks.namespace)
+    generation = cluster.metadata.generation
+    return {"request": request, "made": "2026-01-01T00:00:00Z", "generation": generation}
+
+
+async def creation_ended(vks: Vks) -> None:
+    """The cluster's first operation; nobody makes its nodes here."""
+    for operation in (await vks.client.list(Operation, vks.namespace)).items:
+        status = {"phase": "Succeeded", "finished": "2026-01-01T00:00:00Z"}
+        await vks.client.merge_patch(
+            Operation,
+            operation.metadata.name,
+            vks.namespace,
+            {"status": status},
+            subresource="status",
+        )
 
 
 async def told(vks: Vks, **status: Any) -> None:

@@ -50,6 +50,11 @@ def _nodes_ready(facts: Facts) -> Found:
         yield f"not ready: {', '.join(down)}", "repair or delete these nodes first"
 
 
+def _operations(facts: Facts) -> Found:
+    if facts.operations:
+        yield f"under way: {', '.join(facts.operations)}", "let it end, then plan again"
+
+
 def _version(facts: Facts) -> Found:
     """The nodes that replace others bring the same version: kubeadm joins no other."""
     if facts.version not in facts.offered:
@@ -190,6 +195,7 @@ def _quota(facts: Facts) -> Found:
 CHECKS: dict[str, Callable[[Facts], Found]] = {
     "ClusterReady": _cluster_ready,
     "NodesReady": _nodes_ready,
+    "NothingUnderWay": _operations,
     "VersionSupported": _version,
     "ControlPlaneCount": _control_plane_count,
     "ComponentsRunning": _stopped,

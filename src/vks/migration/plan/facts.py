@@ -77,6 +77,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """`offered` are the versions that there are images of."""
 
     cluster: str
+    generation: int = 0
     version: str
     offered: tuple[str, ...]
     ready: bool
@@ -91,6 +92,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     #: Objects of kubeadm that are there already, as NAMESPACE/NAME.
     kubeadm_objects: tuple[str, ...] = ()
     pools: int = 0
+    #: Changes of its machines that users asked for and that have not ended, as TYPE NAME.
+    operations: tuple[str, ...] = ()
 
     @property
     def control_planes(self) -> list[NodeFacts]:

@@ -26,6 +26,7 @@ from vks.migration.plan.facts import (
     WebhookFacts,
 )
 from vks.migration.plan.flags import ENCRYPTION_FLAG
+from vks.migration.prepare.quiet import operations_of
 from vks.resources import encryption
 from vks.resources.contract import READY
 from vks.resources.core import Secret
@@ -82,6 +83,7 @@ async def observe(
         left_overs = await _kubeadm_objects(workload)
     return Facts(
         cluster=cluster.metadata.name,
+        generation=cluster.metadata.generation,
         version=cluster.spec.version,
         offered=await _offered(cloud),
         ready=_is_ready(cluster),
@@ -95,6 +97,7 @@ async def observe(
         quota=await _quota(cloud),
         kubeadm_objects=left_overs,
         pools=len(cluster.spec.node_pools),
+        operations=tuple(await operations_of(client, *cluster.key)),
     )
 
 

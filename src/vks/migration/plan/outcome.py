@@ -25,6 +25,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """`refusals` empty: the migration may start. `rolled` are the machines that `convert` replaces
     on purpose; adopting replaces none."""
 
+    generation: int
     refusals: tuple[Finding, ...]
     nodes: tuple[NodeChanges, ...]
     arguments: dict[str, dict[str, str]]
@@ -45,6 +46,7 @@ def outcome(facts: Facts, *, endpoint: str) -> Outcome:
     first = planes[0] if planes else None
     names = {name for node in planes for name in node.server_names}
     return Outcome(
+        generation=facts.generation,
         refusals=tuple(findings(facts)),
         nodes=tuple(_changes(facts, node, endpoint) for node in facts.nodes),
         arguments={

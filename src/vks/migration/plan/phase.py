@@ -83,6 +83,7 @@ def plan_body(made: Outcome, request: str, now: str) -> dict[str, Any]:
     return {
         "request": request,
         "made": now,
+        "generation": made.generation,
         "summary": made.summary,
         "refusals": msgspec.to_builtins(made.refusals),
         "nodes": [{"name": node.node, "changes": list(node.changes)} for node in made.nodes],

@@ -7,11 +7,13 @@ from vks.migration.prepare.controlplanes import ControlPlanes
 from vks.migration.prepare.endpoint import PublicEndpoint
 from vks.migration.prepare.loadbalancing import LoadBalancing
 from vks.migration.prepare.nodes import NodeRoles
+from vks.migration.prepare.quiet import Quiet
 from vks.migration.prepare.signing import Signing
 from vks.migration.prepare.standins import StandIns
 from vks.migration.run.phase import Step
 
 STEPS: tuple[Step, ...] = (
+    Quiet(),
     LoadBalancing(),
     ControlPlanes(),
     PublicEndpoint(),

@@ -67,6 +67,10 @@ class Scope:
     def project(self) -> str:
         return self.caller.project_name
 
+    @property
+    def is_operator(self) -> bool:
+        return bool(self.caller.roles & {*self.config.operator_roles})
+
     def region(self, name: str) -> Region | None:
         return next((region for region in self.regions if region.name == name), None)
 

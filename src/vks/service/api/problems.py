@@ -48,6 +48,7 @@ TITLES = {
     "conflict": (409, "Conflict"),
     "deletion_protected": (409, "Protected from deletion"),
     "not_ready": (409, "Not ready yet"),
+    "under_maintenance": (409, "The cluster is under maintenance"),
     "upgrade_blocked": (409, "Upgrade blocked"),
     "precondition_failed": (412, "Precondition failed"),
     "body_too_large": (413, "Body too large"),

@@ -29,6 +29,7 @@ from vks.service.api.context import (
     etag,
 )
 from vks.service.api.legacy import check_choice, refuse_own_network, refuse_unoffered
+from vks.service.api.maintenance import refuse_handed_over, refuse_maintained
 from vks.service.api.offer import read_offer, read_ranges
 from vks.service.api.pool_requests import pool_spec
 from vks.service.api.problems import FieldProblem, Problem, invalid
@@ -59,8 +60,7 @@ async def create_cluster(asked: ChangingIn, body: models.ClusterCreate) -> model
     if region is None:
         regions = ", ".join(region.name for region in scope.regions)
         raise invalid([FieldProblem(field="region", message=f"unknown region; regions: {regions}")])
-    operator = bool(scope.caller.roles & {*scope.config.operator_roles})
-    check_choice(body.provisioner, region.config, operator=operator)
+    check_choice(body.provisioner, region.config, operator=scope.is_operator)
     change = asked.change(body)
     namespace = await region.namespace(scope.caller)
     if (known := await asked.known(change, region, namespace)) is not None:
@@ -195,6 +195,8 @@ async def update_cluster(
         return known
     check_match(if_match, found)
     refuse_deleting(found)
+    if body.control_plane is not None:
+        await refuse_maintained(scope, region, found)
     spec: dict[str, Any] = {}
     if body.deletion_protection is not None:
         spec["deletionProtection"] = body.deletion_protection
@@ -225,5 +227,6 @@ async def delete_cluster(
             f"cluster {cluster!r} is protected from deletion",
             errors=[FieldProblem(field="deletionProtection", message="is on: take it off first")],
         )
+    await refuse_handed_over(scope, region, found)
     await region.client.delete(ManagedCluster, cluster, namespace, uid=found.metadata.uid)
     return await asked.record(change, region, "DeleteCluster", cluster, found, generation=0)

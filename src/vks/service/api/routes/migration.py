@@ -11,8 +11,10 @@ from starlette.requests import Request
 from vks.kube.errors import AlreadyExists
 from vks.kube.objects import owner_reference
 from vks.resources.clustermigration import LEAVING, ClusterMigration, MigrationPlan
+from vks.resources.legacycluster import LegacyCluster
 from vks.resources.managedcluster import ManagedCluster
 from vks.service.api.context import Name, Scope, ScopeIn
+from vks.service.api.maintenance import refuse_unfinished
 from vks.service.api.problems import Problem
 from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, patch_spec
 from vks.service.api.shapes import Model
@@ -90,7 +92,7 @@ class StartRequest(Model):
 
 def refuse_users(scope: Scope) -> None:
     """For everybody but operators there is no such thing."""
-    if not scope.caller.roles & {*scope.config.operator_roles}:
+    if not scope.is_operator:
         raise Problem("not_found", "there is no such resource")
 
 
@@ -143,9 +145,22 @@ async def start_migration(scope: ScopeIn, cluster: Name, body: StartRequest) -> 
         raise Problem("conflict", "the migration is being rolled back; plan again afterwards")
     if plan is None or plan.request != present.spec.plan_request:
         raise Problem("conflict", "there is no plan yet")
-    if plan.refusals and not present.status.phases:
-        raise Problem("conflict", f"the plan is refused: {plan.summary}")
+    if not present.status.phases:
+        await _check_beginning(region, present, plan)
     return _view(await patch_spec(region.client, present, {"target": body.until, "paused": False}))
+
+
+async def _check_beginning(
+    region: Region, migration: ClusterMigration, plan: MigrationPlan
+) -> None:
+    """Raises Problem: nothing begins against a plan, or with an outdated one."""
+    if plan.refusals:
+        raise Problem("conflict", f"the plan is refused: {plan.summary}")
+    name, namespace = migration.spec.cluster_name, migration.metadata.namespace
+    await refuse_unfinished(region, name, namespace)
+    cluster = await region.client.get(LegacyCluster, name, namespace)
+    if cluster.metadata.generation != plan.generation:
+        raise Problem("conflict", "the cluster has changed since it was planned: plan again")
 
 
 @router.post("/pause", operation_id="pauseMigration", status_code=202)

@@ -15,6 +15,7 @@ from vks.resources.operation import OperationType
 from vks.service.api import models
 from vks.service.api.changing import ChangingIn, refuse_deleting
 from vks.service.api.context import Name
+from vks.service.api.maintenance import refuse_maintained
 from vks.service.api.problems import Problem
 from vks.service.api.regions import Region, find_cluster, patch_spec
 from vks.service.names import POOL_LABEL
@@ -48,8 +49,9 @@ async def act_on_node(
         return known
     refuse_deleting(owner)
     machine = await _find(region, owner, node)
-    if action == "recreate" and machine.is_control_plane:
-        _require_others(owner)
+    if action == "recreate":
+        await refuse_maintained(asked.scope, region, owner)
+        _require_others(owner, machine)
     more: dict[str, object] = {}
     if action == "drain":
         more["drainTimeoutSeconds"] = given.drain_timeout_seconds
@@ -70,6 +72,7 @@ async def delete_node(asked: ChangingIn, cluster: Name, node: Name) -> models.Op
     machine = await _find(region, owner, node)
     if machine.is_control_plane:
         raise Problem("conflict", "a control plane is not deleted by itself: scale the cluster")
+    await refuse_maintained(asked.scope, region, owner)
     await _shrink(region, owner, machine)
     more = {"poolName": _pool_of(machine)}
     return await asked.record(
@@ -88,8 +91,8 @@ async def _find(region: Region, cluster: ManagedCluster, node: str) -> Machine:
     return machine
 
 
-def _require_others(cluster: ManagedCluster) -> None:
-    if cluster.spec.control_plane.replicas < 3:
+def _require_others(cluster: ManagedCluster, machine: Machine) -> None:
+    if machine.is_control_plane and cluster.spec.control_plane.replicas < 3:
         raise Problem("conflict", "the only control plane cannot be recreated: scale it to 3")
 
 

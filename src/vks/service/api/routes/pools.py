@@ -29,6 +29,7 @@ from vks.service.api.context import (
 )
 from vks.service.api.findings import Findings
 from vks.service.api.legacy import refuse_unoffered
+from vks.service.api.maintenance import refuse_maintained
 from vks.service.api.nodes import machines_of
 from vks.service.api.offer import read_offer
 from vks.service.api.pool_models import (
@@ -82,6 +83,7 @@ async def create_node_pool(
     if (known := await asked.known(change, region, namespace)) is not None:
         return known
     refuse_deleting(owner)
+    await refuse_maintained(scope, region, owner)
     offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
     addresses = await _addresses(scope, region, owner) if body.static_ip else NO_ADDRESSES
     more = check_new_pools([("", body)], offer.zones, addresses)
@@ -218,6 +220,8 @@ async def update_node_pool(
     refuse_deleting(owner)
     if found.deleting:
         raise Problem("conflict", "the pool is being deleted")
+    if not dry_run:
+        await refuse_maintained(scope, region, owner)
     after = patched(found, body)
     if after.autoscaling is not None and body.replicas is not None:
         raise invalid(
@@ -289,9 +293,10 @@ async def delete_node_pool(
     change = asked.change()
     if (known := await asked.known_somewhere(change)) is not None:
         return known
-    region, _, found = await _find(asked.scope, cluster, pool)
+    region, owner, found = await _find(asked.scope, cluster, pool)
     meta = found.metadata
     check_match(if_match, found)
+    await refuse_maintained(asked.scope, region, owner)
     await region.client.delete(NodePool, meta.name, meta.namespace, uid=meta.uid)
     return await asked.record(change, region, "DeleteNodePool", cluster, found, generation=0)
 

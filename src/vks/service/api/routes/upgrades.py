@@ -17,6 +17,7 @@ from vks.resources.verdaport import VerdaPort, VerdaPortPool
 from vks.service.api import models
 from vks.service.api.changing import ChangingIn, accepted, refuse_deleting
 from vks.service.api.context import IfMatch, Name, Scope, ScopeIn, check_match
+from vks.service.api.maintenance import refuse_maintained
 from vks.service.api.offer import read_offer
 from vks.service.api.problems import FieldProblem, Problem, invalid
 from vks.service.api.regions import Region, find_cluster, patch_spec
@@ -74,6 +75,7 @@ async def start_upgrade(
     check_match(if_match, found)
     refuse_deleting(found)
     if found.spec.upgrade is None or found.spec.upgrade.operation != change.name:
+        await refuse_maintained(scope, region, found)
         await _refuse_second(region, found)
         facts = await _facts(scope, region, found)
         _check_request(body, facts)

@@ -6,22 +6,32 @@ import asyncio
 import base64
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
+import yaml
 from tests.apiserver.legacy.region import NAME, Legacy
 from tests.apiserver.provider.region import eventually
 from tests.support.apiserver import ApiServer
 
 from vks.kube.objects import Resource
+from vks.legacy import pki
 from vks.migration.controller import setup
 from vks.resources.clustermigration import ClusterMigration, MigrationPlan
 from vks.resources.core import ConfigMap, Secret
 from vks.resources.legacycluster import LegacyCluster
+from vks.resources.legacynode import LegacyNode
 from vks.runtime.manager import Manager
 
 pytestmark = pytest.mark.timeout(180)
 
-BUDGETS = Resource("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
+WEBHOOKS = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "ValidatingWebhookConfiguration",
+    "validatingwebhookconfigurations",
+    namespaced=False,
+)
 
 
 @contextlib.asynccontextmanager
@@ -86,6 +96,65 @@ async def everything(legacy: Legacy) -> dict[str, str]:
     return versions | {name: str(n) for name, n in (await legacy.region.census()).items()}
 
 
+async def patch_secret(legacy: Legacy, name: str, **data: str | None) -> None:
+    """None takes a key away."""
+    encoded = {
+        key: None if value is None else base64.b64encode(value.encode()).decode()
+        for key, value in data.items()
+    }
+    body = {"data": {key.replace("_", "."): value for key, value in encoded.items()}}
+    await legacy.client.merge_patch(Secret, f"{NAME}-{name}", legacy.namespace, body)
+
+
+async def spoil(legacy: Legacy) -> None:
+    """What agents, etcd and the vault tell of a cluster that nobody should migrate."""
+
+    async def say(model: type[LegacyCluster | LegacyNode], name: str, **status: object) -> None:
+        patch = {"status": status}
+        await legacy.client.merge_patch(model, name, legacy.namespace, patch, subresource="status")
+
+    first, second, third = await legacy.nodes("control-plane")
+    await legacy.client.merge_patch(
+        LegacyCluster, NAME, legacy.namespace, {"spec": {"version": "v1.20.0"}}
+    )
+    voting = [
+        {"name": f"etcd-{node.metadata.name}", "peerUrl": f"https://{node.status.address}:2380"}
+        for node in (first, second)
+    ]
+    await say(LegacyCluster, NAME, etcdMembers=voting)
+    external = {"kube-apiserver": {"--etcd-servers": "https://etcd.example:2379"}}
+    await say(LegacyNode, first.metadata.name, running=external)
+    down = {"type": "Ready", "status": "False", "reason": "ServicesUnhealthy", "message": ""}
+    since = {"lastTransitionTime": "2026-01-01T00:00:00Z"}
+    await say(LegacyNode, second.metadata.name, conditions=[down | since])
+    await say(LegacyNode, third.metadata.name, running={"etcd": {"--snapshot-count": "7"}})
+    expired = await asyncio.to_thread(pki.new_authority, "kube-ca")
+    await patch_secret(legacy, "ca", tls_crt=expired.certificate, tls_key=expired.key)
+    await patch_secret(legacy, "legacy-keys", encryption=None)
+
+
+@contextlib.asynccontextmanager
+async def left_in_cluster(legacy: Legacy) -> AsyncIterator[None]:
+    """A strict webhook, and what an earlier attempt has left."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"]}
+    webhook = {
+        "name": "strict.example.com",
+        "rules": [{**rule, "resources": ["pods"]}],
+        "namespaceSelector": {"matchLabels": {"of": "nobody-here"}},
+        "clientConfig": {"url": "https://127.0.0.1:1"},
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    await legacy.client.create(WEBHOOKS, {"metadata": {"name": "strict"}, "webhooks": [webhook]})
+    left_over = {"metadata": {"name": "kubeadm-config", "namespace": "kube-system"}}
+    await legacy.client.create(ConfigMap, left_over)
+    try:
+        yield
+    finally:
+        await legacy.client.delete(ConfigMap, "kubeadm-config", "kube-system")
+        await legacy.client.delete(WEBHOOKS, "strict")
+
+
 async def test_a_sound_cluster_gets_a_plan_and_nothing_is_touched(
     legacy: Legacy, apiserver: ApiServer
 ) -> None:
@@ -106,25 +175,51 @@ async def test_a_sound_cluster_gets_a_plan_and_nothing_is_touched(
 
 
 async def test_every_reason_comes_at_once_and_a_new_plan_sees_the_repair(
+    legacy: Legacy, apiserver: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever clusters of an old provisioner suffer from; nothing changes by asking."""
+    async with standing(legacy, apiserver):
+        pass  # from here on nobody repairs what is broken
+    monkeypatch.setattr(pki, "LIFETIME", timedelta(minutes=-30))
+    await spoil(legacy)
+    async with contextlib.AsyncExitStack() as inside:
+        await inside.enter_async_context(left_in_cluster(legacy))
+        await inside.enter_async_context(migrating(legacy))
+        before = await everything(legacy)
+        made = await plan(legacy, "bad")
+        assert await everything(legacy) == before
+    checks = {finding.check for finding in made.refusals}
+    assert checks == {
+        "NodesReady",
+        "VersionSupported",
+        "EtcdStacked",
+        "EtcdMembers",
+        "AuthoritiesValid",
+        "EncryptionKeys",
+        "FlagsEqual",
+        "WebhooksHarmless",
+        "NoKubeadmObjects",
+    }
+    assert all(finding.message and finding.fix for finding in made.refusals)
+    about_etcd = [f.message for f in made.refusals if f.check == "EtcdMembers"]
+    assert [message.partition(":")[0] for message in about_etcd] == [
+        "etcd has 2 voting members",
+        "unhealthy members",
+    ]
+    async with migrating(legacy):
+        again = await plan(legacy, "after the repair")
+    assert {f.check for f in again.refusals} == checks - {"WebhooksHarmless", "NoKubeadmObjects"}
+
+
+async def test_a_cluster_that_does_not_answer_is_refused_for_that_and_more(
     legacy: Legacy, apiserver: ApiServer
 ) -> None:
     async with standing(legacy, apiserver):
-        pass  # from here on nobody repairs what is broken
-    left_over = {"metadata": {"name": "kubeadm-config", "namespace": "kube-system"}}
-    await legacy.client.create(ConfigMap, left_over)
-    await legacy.client.delete(Secret, f"{NAME}-ca", legacy.namespace)
-    patch = {"status": {"etcdMembers": [{"name": "etcd-x", "peerUrl": "https://192.0.2.1:2380"}]}}
-    await legacy.client.merge_patch(
-        LegacyCluster, NAME, legacy.namespace, patch, subresource="status"
-    )
+        pass
+    silent = yaml.safe_load(apiserver.kubeconfig)
+    silent["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    await patch_secret(legacy, "kubeconfig", value=yaml.safe_dump(silent))
+    await patch_secret(legacy, "legacy-keys", encryption=None)
     async with migrating(legacy):
-        try:
-            made = await plan(legacy, "bad")
-        finally:
-            await legacy.client.delete(ConfigMap, "kubeadm-config", "kube-system")
-        checks = {finding.check for finding in made.refusals}
-        assert checks >= {"EtcdMembers", "AuthoritiesValid", "NoKubeadmObjects"}
-        assert all(finding.fix for finding in made.refusals)
-        again = await plan(legacy, "after the repair")
-        assert "NoKubeadmObjects" not in {finding.check for finding in again.refusals}
-        assert again.request == "after the repair"
+        made = await plan(legacy, "silent")
+    assert {f.check for f in made.refusals} >= {"ApiAnswers", "EncryptionKeys"}

@@ -50,6 +50,12 @@ def _nodes_ready(facts: Facts) -> Found:
         yield f"not ready: {', '.join(down)}", "repair or delete these nodes first"
 
 
+def _api(facts: Facts) -> Found:
+    if facts.api_failure:
+        message = f"the cluster's API does not answer: {facts.api_failure}"
+        yield message, "repair it, then plan again: nobody knows what is in the cluster"
+
+
 def _operations(facts: Facts) -> Found:
     if facts.operations:
         yield f"under way: {', '.join(facts.operations)}", "let it end, then plan again"
@@ -195,6 +201,7 @@ def _quota(facts: Facts) -> Found:
 CHECKS: dict[str, Callable[[Facts], Found]] = {
     "ClusterReady": _cluster_ready,
     "NodesReady": _nodes_ready,
+    "ApiAnswers": _api,
     "NothingUnderWay": _operations,
     "VersionSupported": _version,
     "ControlPlaneCount": _control_plane_count,

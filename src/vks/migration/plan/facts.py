@@ -91,6 +91,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     quota: QuotaFacts = QuotaFacts()
     #: Objects of kubeadm that are there already, as NAMESPACE/NAME.
     kubeadm_objects: tuple[str, ...] = ()
+    #: Why the cluster's own API did not say what there is in it; empty: it did.
+    api_failure: str = ""
     pools: int = 0
     #: Changes of its machines that users asked for and that have not ended, as TYPE NAME.
     operations: tuple[str, ...] = ()

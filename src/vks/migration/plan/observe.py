@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from vks.kube.client import Client
 from vks.kube.config import ClientConfig
-from vks.kube.errors import NotFound
+from vks.kube.errors import ApiError, NotFound
 from vks.kube.objects import Resource, find_condition
 from vks.migration.plan.facts import (
     AuthorityFacts,
@@ -55,6 +55,15 @@ _KUBEADM = (
 Data = Mapping[str, bytes]
 
 
+class Inside(NamedTuple):
+    """What is in the cluster, or why nobody could look."""
+
+    webhooks: tuple[WebhookFacts, ...] = ()
+    budgets: tuple[BudgetFacts, ...] = ()
+    kubeadm_objects: tuple[str, ...] = ()
+    failure: str = ""
+
+
 async def observe(
     client: Client,
     cluster: LegacyCluster,
@@ -62,7 +71,7 @@ async def observe(
     cloud: Cloud,
     now: datetime,
 ) -> Facts:
-    """`client` is the management cluster's. Raises Waiting, ApiError and CloudError."""
+    """`client` is the management cluster's. Raises Waiting, CloudError, and ApiError of that."""
     known = list(nodes)
     secrets = {
         name: await _secret(client, cluster.metadata.namespace, name)
@@ -76,11 +85,7 @@ async def observe(
     kubeconfig = secrets[kubeconfig_name(cluster.metadata.name)].get("value")
     if kubeconfig is None:
         raise Waiting("NoKubeconfig", "the cluster has no kubeconfig yet", 5.0)
-    config = ClientConfig.from_kubeconfig(kubeconfig)
-    async with Client(config, user_agent="vks-migration", timeout=10.0) as workload:
-        webhooks = await _webhooks(workload)
-        budgets = await _budgets(workload)
-        left_overs = await _kubeadm_objects(workload)
+    inside = await _inside(kubeconfig)
     return Facts(
         cluster=cluster.metadata.name,
         generation=cluster.metadata.generation,
@@ -92,13 +97,29 @@ async def observe(
         members=tuple(_members(cluster, known)),
         authorities=tuple(_authorities(cluster.metadata.name, secrets)),
         encryption=_encryption(known, secrets[keys_name(cluster.metadata.name)]),
-        webhooks=webhooks,
-        budgets=budgets,
+        webhooks=inside.webhooks,
+        budgets=inside.budgets,
+        api_failure=inside.failure,
         quota=await _quota(cloud),
-        kubeadm_objects=left_overs,
+        kubeadm_objects=inside.kubeadm_objects,
         pools=len(cluster.spec.node_pools),
         operations=tuple(await operations_of(client, *cluster.key)),
     )
+
+
+async def _inside(kubeconfig: bytes) -> Inside:
+    """A cluster that does not answer, for an authority that has expired or whatever reason, has
+    other reasons against it that are known all the same."""
+    config = ClientConfig.from_kubeconfig(kubeconfig)
+    async with Client(config, user_agent="vks-migration", timeout=10.0) as workload:
+        try:
+            return Inside(
+                await _webhooks(workload),
+                await _budgets(workload),
+                await _kubeadm_objects(workload),
+            )
+        except ApiError as error:
+            return Inside(failure=str(error))
 
 
 async def _secret(client: Client, namespace: str, name: str) -> Data:

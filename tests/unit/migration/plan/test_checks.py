@@ -100,6 +100,7 @@ NODES = (plane(1), plane(2), plane(3), worker(1), worker(2))
 REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "not ready": ("ClusterReady", {"ready": False}),
     "a node that is down": ("NodesReady", {"nodes": (*NODES[:4], worker(2, ready=False))}),
+    "a silent API": ("ApiAnswers", {"api_failure": "certificate has expired"}),
     "an upgrade under way": ("NothingUnderWay", {"operations": ("UpgradeCluster op-1",)}),
     "too old": ("VersionSupported", {"version": "v1.30.1", "nodes": tuple(
         msgspec.structs.replace(n, version="v1.30.1") for n in NODES)}),

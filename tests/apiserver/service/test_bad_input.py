@@ -333,6 +333,23 @@ async def test_a_page_that_there_is_not_is_refused(
     assert [error["field"] for error in answer.json()["errors"]] == ([field] if field else [])
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/node-pools/edge", "cluster 'demo' has no node pool 'edge'"),
+        (
+            "/static-ip-pools/default",
+            "cluster 'demo' has no node pool 'default' with static addresses",
+        ),
+    ],
+)
+async def test_what_is_not_there_is_named(vks: Vks, path: str, said: str) -> None:
+    assert (await vks.call("POST", "/clusters", cluster_request())).status_code == 202
+    answer = await vks.call("GET", f"/clusters/demo{path}")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == said
+
+
 async def test_what_belongs_to_others_looks_like_what_does_not_exist(vks: Vks) -> None:
     assert (await vks.call("POST", "/clusters", cluster_request())).status_code == 202
     mine = (await vks.call("GET", "/operations")).json()["items"][0]["id"]

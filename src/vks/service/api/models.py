@@ -12,7 +12,7 @@ from typing import Annotated, Generic, Literal, Self, TypeVar
 from pydantic import AfterValidator, Field
 
 from vks.service.api.pool_models import NodePoolCreate, UserScriptResult
-from vks.service.api.shapes import Condition, Model, Reference, Zones
+from vks.service.api.shapes import NAME, VERSION, Condition, Model, Reference, Zones
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def _odd(count: int) -> int:
     return count
 
 
-ClusterName = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=32)]
+ClusterName = Annotated[str, Field(pattern=NAME, max_length=32)]
 Cidr = Annotated[str, Field(max_length=18), AfterValidator(_network)]
 ControlPlanes = Annotated[
     int, Field(ge=1, le=7, json_schema_extra={"enum": [1, 3, 5, 7]}), AfterValidator(_odd)
@@ -78,7 +78,7 @@ class UpgradeRequest(Model):
     """`force` starts it although checks are Blocked or Unknown; never against the version skew
     that Kubernetes allows."""
 
-    version: Annotated[str, Field(max_length=32, pattern=r"^v[0-9]+\.[0-9]+\.[0-9]+$")]
+    version: Annotated[str, Field(max_length=32, pattern=VERSION)]
     force: bool = False
 
 

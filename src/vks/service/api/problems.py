@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from vks.kube import errors as kube
+from vks.service.api.shapes import MEANING
 from vks.verda import errors as verda
 
 MEDIA_TYPE = "application/problem+json"
@@ -112,13 +114,25 @@ def of_validation(error: RequestValidationError) -> Problem:
 
 def _said(item: dict[str, Any]) -> str:
     """What a check of ours said, without pydantic's "Value error, " before it."""
-    ours = item.get("ctx", {}).get("error")
-    return str(ours) if isinstance(ours, ValueError) else str(item["msg"])
+    context = item.get("ctx", {})
+    ours = context.get("error")
+    if isinstance(ours, ValueError):
+        return str(ours)
+    return MEANING.get(context.get("pattern", ""), str(item["msg"]))
 
 
 def _path(location: Sequence[Any]) -> str:
     parts = [str(part) for part in location[1:]] or [str(part) for part in location]
     return ".".join(parts)
+
+
+@contextmanager
+def absent(detail: str) -> Iterator[None]:
+    """Says what the block did not find. Raises Problem."""
+    try:
+        yield
+    except kube.NotFound:
+        raise Problem("not_found", detail) from None
 
 
 def of_kube(error: kube.ApiError) -> Problem:

@@ -13,7 +13,15 @@ LABEL_KEY = (
     r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$"
 )
 
-PoolName = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=20)]
+NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+VERSION = r"^v[0-9]+\.[0-9]+\.[0-9]+$"
+#: What is said instead of an expression.
+MEANING = {
+    NAME: "may have lower-case letters, digits and '-', a letter first and no '-' at the end",
+    VERSION: "is no version: it reads like v1.36.3",
+}
+
+PoolName = Annotated[str, Field(pattern=NAME, max_length=20)]
 Reference = Annotated[str, Field(min_length=1, max_length=255)]
 LabelKey = Annotated[str, Field(pattern=LABEL_KEY, max_length=317)]
 LabelValue = Annotated[str, Field(pattern=LABEL_VALUE, max_length=63)]

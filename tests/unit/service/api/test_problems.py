@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from vks.service.api.models import ClusterCreate
 from vks.service.api.problems import of_validation
+from vks.service.api.shapes import MEANING, NAME
 
 REQUEST: dict[str, Any] = {
     "name": "demo",
@@ -32,6 +33,7 @@ REQUEST: dict[str, Any] = {
             "network.podCidr",
             "10.1.0.1/16 has host bits set",
         ),
+        ({"name": "Demo_1"}, "name", MEANING[NAME]),
         ({"more": 1}, "more", "Extra inputs are not permitted"),
     ],
 )

@@ -15,7 +15,7 @@ from vks.resources.legacycluster import LegacyCluster
 from vks.resources.managedcluster import ManagedCluster
 from vks.service.api.context import Name, Scope, ScopeIn
 from vks.service.api.maintenance import refuse_unfinished
-from vks.service.api.problems import Problem
+from vks.service.api.problems import Problem, absent
 from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, patch_spec
 from vks.service.api.shapes import Model
 from vks.service.names import CLUSTER_LABEL
@@ -201,7 +201,8 @@ async def _migration(scope: Scope, cluster: str) -> tuple[Region, ClusterMigrati
     """Raises Problem for whoever is no operator, and for a cluster without a plan."""
     refuse_users(scope)
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
-    return region, await region.client.get(ClusterMigration, cluster, found.metadata.namespace)
+    with absent(f"no migration of cluster {cluster!r} has been planned"):
+        return region, await region.client.get(ClusterMigration, cluster, found.metadata.namespace)
 
 
 @router.get("", operation_id="getMigration")

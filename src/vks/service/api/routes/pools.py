@@ -40,7 +40,7 @@ from vks.service.api.pool_models import (
 )
 from vks.service.api.pool_requests import merge_patch, patched, pool_spec
 from vks.service.api.pool_views import plan_view, pool_view
-from vks.service.api.problems import FieldProblem, Problem, invalid
+from vks.service.api.problems import FieldProblem, Problem, absent, invalid
 from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, list_page, patch_spec
 from vks.service.api.requests import pool_image, public_key, with_image_id, with_key
 from vks.service.api.resizing import check_resize
@@ -68,7 +68,8 @@ router = APIRouter(prefix="/projects/{project}/clusters/{cluster}", tags=["node 
 async def _find(scope: Scope, cluster: str, pool: str) -> tuple[Region, ManagedCluster, NodePool]:
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
     name = nodepool_name(cluster, pool)
-    return region, found, await region.client.get(NodePool, name, found.metadata.namespace)
+    with absent(f"cluster {cluster!r} has no node pool {pool!r}"):
+        return region, found, await region.client.get(NodePool, name, found.metadata.namespace)
 
 
 @router.post("/node-pools", operation_id="createNodePool", status_code=202)

@@ -11,6 +11,7 @@ from vks.resources.nodepool import nodepool_name
 from vks.resources.verdaport import PORT_POOL_LABEL, VerdaPort, VerdaPortPool
 from vks.service.api import models
 from vks.service.api.context import Continue, Limit, Name, ScopeIn
+from vks.service.api.problems import absent
 from vks.service.api.regions import find_cluster, list_page
 from vks.service.api.static_ip_models import StaticIPPoolView
 from vks.service.api.static_ip_views import static_ip_pool_view
@@ -50,5 +51,6 @@ async def get_static_ip_pool(scope: ScopeIn, cluster: Name, pool: Name) -> Stati
     """The slots of one node pool: address, MAC, port, node, state, and since when."""
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
     namespace, name = found.metadata.namespace, nodepool_name(cluster, pool)
-    ports = await region.client.get(VerdaPortPool, name, namespace)
+    with absent(f"cluster {cluster!r} has no node pool {pool!r} with static addresses"):
+        ports = await region.client.get(VerdaPortPool, name, namespace)
     return static_ip_pool_view(ports, await slots_of(region, namespace, name))

@@ -88,6 +88,9 @@ class VerdaPortSpec(KubeStruct, frozen=True, kw_only=True):
     subnet_id: CloudName | None = None
     address: IPv4Text | None = None
     zone: CloudName | None = None
+    #: What becomes of the port when the object is deleted, and of the server of a holder that was
+    #: forced out. "Retain" is for what was taken over and may yet be given back.
+    deletion_policy: Literal["Delete", "Retain"] = "Delete"
     claim: SlotClaim | None = None
     token: int = 0
     last_zone: str = ""

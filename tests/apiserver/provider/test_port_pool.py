@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tests.apiserver.provider.region import Faults, Region, eventually
 
+from vks.kube.objects import find_condition
 from vks.resources.clusterapi import Machine
+from vks.resources.contract import PAUSED_ANNOTATION
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
 from vks.resources.verdaport import VerdaPort, VerdaPortPool
@@ -183,3 +185,52 @@ async def boot_like(region: Region, metadata: dict[str, str], port_id: str) -> s
     marks = {k: v for k, v in metadata.items() if k != "vks.owner"}
     request = ServerRequest("late", flavor.id, image.id, (port_id,), metadata=marks)
     return await region.verda.compute.create_server("nobody", request)
+
+
+async def test_what_may_be_given_back_is_left_alone_by_every_deletion(running: Region) -> None:
+    """Of a port that was taken over neither it nor its holder's server goes, whoever is forced out;
+    once it is the cluster's for good, both do."""
+    zone = running.under_test.zones[0]
+    await running.add_cluster()
+    await running.core_sees_infrastructure()
+    await running.add_port_pool("web", {"name": "1"})
+    await running.slots_are_reserved(1)
+    await running.add_machine("w-0", zone=zone, portPoolRef=POOL)
+    machine = await running.machine_is_provisioned("w-0")
+    await retain(running, "Retain")
+    await force_out(running, "w-0")
+    said = await running.says(VerdaPort, "web.1", "PortInUse")
+    assert "not let go" in said
+    assert (await running.verda.compute.server(machine.status.server_id or "")).status == "ACTIVE"
+
+    await retain(running, "Delete")
+
+    async def freed() -> bool:
+        return (await running.slots())["1"].spec.claim is None
+
+    await eventually(freed)
+    assert await running.verda.compute.servers() == []
+    await retain(running, "Retain")
+    await running.client.delete(VerdaPortPool, "web", running.namespace)
+    await running.gone(VerdaPortPool, "web")
+    assert await running.verda.network.port(machine.status.port_id or "")
+
+
+async def force_out(region: Region, machine: str) -> None:
+    """As somebody does who removes finalizers by hand."""
+    held = {"metadata": {"annotations": {PAUSED_ANNOTATION: ""}}}
+    await region.client.merge_patch(VerdaMachine, machine, region.namespace, held)
+
+    async def paused() -> bool:
+        found = find_condition((await region.machine(machine)).status.conditions, "Paused")
+        return found is not None and found.status == "True"
+
+    await eventually(paused)
+    await region.client.delete(VerdaMachine, machine, region.namespace)
+    patch = {"metadata": {"finalizers": None}}
+    await region.client.merge_patch(VerdaMachine, machine, region.namespace, patch)
+
+
+async def retain(region: Region, policy: str) -> None:
+    patch = {"spec": {"deletionPolicy": policy}}
+    await region.client.merge_patch(VerdaPort, "web.1", region.namespace, patch)

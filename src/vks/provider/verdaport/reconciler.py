@@ -100,13 +100,8 @@ class PortReconciler:
             return DONE
         conditions.set(READY, False, "Deleting")
         try:
-            if verda is None:
-                raise Waiting("WaitingForVerdaCluster", "its VerdaCluster names the credential")
-            account = await self._accounts.of(verda)
-            released = await release_orphan(self._client, port, account)
-            if port.spec.claim is not None and not released:
-                raise Waiting("SlotInUse", f"{port.spec.claim.name} has the slot")
-            await delete_port(port, account)
+            if port.spec.deletion_policy == "Delete":
+                await self._remove(port, verda)
         except (Waiting, CloudError) as failure:
             conditions.set(DELETING, True, *reason_of(failure))
             return await self._publish(port, port.status, conditions, after([failure]))
@@ -114,6 +109,16 @@ class PortReconciler:
             await remove_finalizer(self._client, port, PORT_FINALIZER)
         log.info("port deleted", port=str(port.key), address=port.status.address)
         return DONE
+
+    async def _remove(self, port: VerdaPort, verda: VerdaCluster | None) -> None:
+        """Raises Waiting and CloudError until nothing is left of the port in the cloud."""
+        if verda is None:
+            raise Waiting("WaitingForVerdaCluster", "its VerdaCluster names the credential")
+        account = await self._accounts.of(verda)
+        released = await release_orphan(self._client, port, account)
+        if port.spec.claim is not None and not released:
+            raise Waiting("SlotInUse", f"{port.spec.claim.name} has the slot")
+        await delete_port(port, account)
 
     def _holder(self, port: VerdaPort) -> KubeObject | None:
         claim_ = port.spec.claim

@@ -24,10 +24,19 @@ HOLDERS: dict[str, type[KubeObject]] = {
 async def release_orphan(client: Client, port: VerdaPort, account: Account) -> bool:
     """Release the slot when its holder does not exist any more; whether it did. A holder releases
     its slot itself; this is for one that was forced out, or whose claim came too late. Servers
-    that it left are deleted first. Raises Waiting, CloudError, Conflict."""
+    that it left are deleted first, unless the port may yet be given back: then they are waited
+    for. Raises Waiting, CloudError, Conflict."""
     claim = port.spec.claim
     if claim is None or await _exists(client, claim, port.metadata.namespace):
         return False
+    if port.spec.deletion_policy == "Delete":
+        await _delete_servers(claim, account)
+    await require_unbound(port, account)
+    await release(client, port)
+    return True
+
+
+async def _delete_servers(claim: SlotClaim, account: Account) -> None:
     await account.cloud.settle(claim.owner)
     left = await account.cloud.compute.servers_of(claim.owner)
     for server in left:
@@ -35,9 +44,6 @@ async def release_orphan(client: Client, port: VerdaPort, account: Account) -> b
             await account.cloud.compute.delete_server(server.id)
     if left:
         raise Waiting("ServerDeleting", f"{claim.name} is gone, its server is being deleted", POLL)
-    await require_unbound(port, account)
-    await release(client, port)
-    return True
 
 
 async def _exists(client: Client, claim: SlotClaim, namespace: str) -> bool:

@@ -52,6 +52,7 @@ def new_status(seen: Observation) -> LegacyNodeStatus:
     """The status without conditions. What was reached once stays."""
     old = seen.node.status
     pod_cidr = seen.report.node.pod_cidr if seen.report and seen.report.node else ""
+    running = running_flags(seen.report.running) if seen.report else {}
     return LegacyNodeStatus(
         port_id=seen.port_id,
         address=seen.address,
@@ -63,7 +64,7 @@ def new_status(seen: Observation) -> LegacyNodeStatus:
         plan=seen.sent or old.plan,
         etcd=seen.etcd,
         api_servers=_api_servers(seen),
-        running=running_flags(seen.report.running) if seen.report else old.running,
+        running=running or old.running,
     )
 
 
@@ -87,9 +88,12 @@ def running_flags(lines: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str
 
 
 def status_body(status: LegacyNodeStatus, conditions: ConditionSet) -> dict[str, Any]:
-    """The status as an apply body: whatever was never set is left out."""
+    """The status as an apply body: whatever was never set is left out. So is a map without
+    entries, which the API server makes null of when it owned some before."""
     body: dict[str, Any] = {
-        name: value for name, value in msgspec.to_builtins(status).items() if value is not None
+        name: value
+        for name, value in msgspec.to_builtins(status).items()
+        if value is not None and value != {}
     }
     body["conditions"] = conditions_body(conditions.all())
     return body

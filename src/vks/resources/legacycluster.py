@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Annotated, ClassVar, Literal
 
 from vks.kube.objects import Condition, KubeObject, KubeStruct, Resource
@@ -20,6 +21,7 @@ from vks.resources.fields import (
     ZoneList,
 )
 from vks.resources.managedcluster import KubeProxySpec
+from vks.resources.nodepool import StaticIPSpec
 from vks.resources.validation import immutable
 from vks.resources.verdacluster import NetworkStatus
 
@@ -46,6 +48,12 @@ def kubeconfig_name(cluster: str) -> str:
     return f"{cluster}-kubeconfig"
 
 
+def slot_owner(cluster_uid: str, pool: str, slot: str) -> str:
+    """Whom the port of a reserved address is marked with: it outlives nodes, so it is none of
+    them, and there are several in a cluster."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{cluster_uid}/{pool}.{slot}"))
+
+
 class LegacyControlPlaneSpec(KubeStruct, frozen=True, kw_only=True):
     replicas: ControlPlaneReplicas
     flavor: CloudName
@@ -60,13 +68,15 @@ class LegacyZoneSpec(KubeStruct, frozen=True, kw_only=True):
 
 
 class LegacyPoolSpec(KubeStruct, frozen=True, kw_only=True):
-    """Workers of one shape; nodes of another flavor, image or key are replaced one by one."""
+    """Workers of one shape; nodes of another flavor, image or key are replaced one by one. With
+    `static_ip` they take turns in its addresses."""
 
     name: DnsLabel
     flavor: CloudName
     image: CloudName
     zones: Annotated[tuple[LegacyZoneSpec, ...], NamedList] = ()
     ssh_public_key: SshPublicKey | None = None
+    static_ip: StaticIPSpec | None = None
 
 
 class LegacyNetworkSpec(KubeStruct, frozen=True, kw_only=True):
@@ -115,6 +125,17 @@ class LegacyEtcdMember(KubeStruct, frozen=True, kw_only=True):
     learner: bool = False
 
 
+class LegacySlot(KubeStruct, frozen=True, kw_only=True):
+    """An address of a pool. It is recorded before its port is made, and until that is gone."""
+
+    pool: str
+    name: str
+    port_id: str = ""
+    address: str = ""
+    mac_address: str = ""
+    subnet_id: str = ""
+
+
 class LegacyClusterStatus(KubeStruct, frozen=True, kw_only=True):
     """`founder` is the node whose etcd was, or will be, the first member; `initialized` says that
     it answered once: from then on nodes join, and nobody founds anything again."""
@@ -125,6 +146,7 @@ class LegacyClusterStatus(KubeStruct, frozen=True, kw_only=True):
     endpoint: Endpoint | None = None
     network: NetworkStatus = NetworkStatus()
     etcd_members: tuple[LegacyEtcdMember, ...] = ()
+    slots: tuple[LegacySlot, ...] = ()
     control_plane: LegacyControlPlaneStatus = LegacyControlPlaneStatus()
     conditions: Annotated[tuple[Condition, ...], ConditionList] = ()
 

@@ -29,11 +29,13 @@ class NodePreparation(KubeStruct, frozen=True, kw_only=True):
 
 
 class LegacyNodeSpec(KubeStruct, frozen=True, kw_only=True):
-    """What a node is never changes: another image is another node."""
+    """What a node is never changes: another image is another node. `slot` is the one of its pool's
+    addresses that it has."""
 
     cluster_name: DnsLabel
     role: Literal["control-plane", "worker"]
     pool: DnsLabel | None = None
+    slot: DnsLabel | None = None
     zone: CloudName
     flavor: CloudName
     image: CloudName
@@ -73,6 +75,7 @@ class LegacyNode(KubeObject, frozen=True, kw_only=True):
     validations: ClassVar[tuple[dict[str, str], ...]] = (
         *(immutable(f"spec.{name}") for name in ("clusterName", "role", "zone", "flavor", "image")),
         fixed("spec.pool"),
+        fixed("spec.slot"),
         fixed("spec.sshPublicKey"),
     )
     spec: LegacyNodeSpec

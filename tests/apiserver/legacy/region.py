@@ -116,12 +116,16 @@ class Legacy:
             stop.set()
             await task
 
-    async def apply(self, replicas: int = 3, image: str | None = None, **pools: int) -> None:
-        """What the service would ask for: a number of control planes, and workers per pool."""
+    async def apply(
+        self, replicas: int = 3, image: str | None = None, slots: int = 0, **pools: int
+    ) -> None:
+        """What the service would ask for: a number of control planes, and workers per pool, which
+        has reserved addresses if there are `slots`."""
         await self.region.secret("identity", {"clouds.yaml": self.region.clouds_yaml})
         cloud = self.region.under_test
         shape = {"flavor": cloud.flavors[0], "image": image or cloud.image}
         zones = list(cloud.zones)
+        static = {"staticIP": {"slots": [{"name": str(n + 1)} for n in range(slots)]}}
         body: dict[str, Any] = {
             "metadata": {"name": NAME, "namespace": self.namespace},
             "spec": {
@@ -130,7 +134,12 @@ class Legacy:
                 "version": "v1.36.3",
                 "controlPlane": {"replicas": replicas, "zones": zones, **shape},
                 "nodePools": [
-                    {"name": name, **shape, "zones": [{"name": zones[0], "replicas": count}]}
+                    {
+                        "name": name,
+                        **shape,
+                        "zones": [{"name": zones[0], "replicas": count}],
+                        **(static if slots else {}),
+                    }
                     for name, count in pools.items()
                 ],
                 "network": {"podCIDR": "10.244.0.0/16", "serviceCIDR": "10.96.0.0/16"},

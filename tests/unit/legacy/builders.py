@@ -22,7 +22,9 @@ from vks.resources.legacycluster import (
 )
 from vks.resources.legacynode import EtcdMember, LegacyNode, LegacyNodeSpec, LegacyNodeStatus
 from vks.resources.managedcluster import KubeProxySpec
+from vks.resources.nodepool import StaticIPSpec
 from vks.resources.verdacluster import NetworkStatus
+from vks.resources.verdaport import SlotSpec
 
 NAMESPACE = "p-test"
 ZONES = ("z1", "z2", "z3")
@@ -42,13 +44,19 @@ IMAGES = tuple(
 )
 
 
-def pool(name: str = "default", image: str = "i1", **zones: int) -> LegacyPoolSpec:
+def pool(
+    name: str = "default",
+    image: str = "i1",
+    slots: tuple[SlotSpec, ...] | None = None,
+    **zones: int,
+) -> LegacyPoolSpec:
     spread = zones or {"z1": 1, "z2": 1}
     return LegacyPoolSpec(
         name=name,
         flavor="small",
         image=image,
         zones=tuple(LegacyZoneSpec(name=zone, replicas=n) for zone, n in spread.items()),
+        static_ip=None if slots is None else StaticIPSpec(slots=slots),
     )
 
 
@@ -84,6 +92,7 @@ def node(
     *,
     zone: str = "z1",
     pool: str | None = None,
+    slot: str | None = None,
     image: str = "i1",
     ready: bool = True,
     deleting: bool = False,
@@ -112,6 +121,7 @@ def node(
             cluster_name="demo",
             role=role,
             pool=None if plane else (pool or "default"),
+            slot=slot,
             zone=zone,
             flavor="medium" if plane else "small",
             image=image,

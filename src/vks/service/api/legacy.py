@@ -14,8 +14,6 @@ class _Pool(Protocol):
     @property
     def autoscaling(self) -> object | None: ...
     @property
-    def static_ip(self) -> object | None: ...
-    @property
     def root_volume(self) -> object | None: ...
 
 
@@ -35,7 +33,6 @@ def refuse_unoffered(provisioner: str | None, prefix: str, pool: _Pool) -> None:
     asked = {
         "userScript": pool.user_script,
         "autoscaling": pool.autoscaling,
-        "staticIP": pool.static_ip,
         "rootVolume": pool.root_volume,
     }
     errors = [

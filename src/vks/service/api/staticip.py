@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from vks.kube.errors import NotFound
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool, NodePoolSpec, StaticIPSpec
-from vks.resources.verdacluster import VerdaCluster
-from vks.resources.verdaport import PORT_POOL_LABEL, SlotSpec, VerdaPort
+from vks.resources.verdaport import SlotSpec, VerdaPort
 from vks.service.api.auth import CallerCloud
 from vks.service.api.findings import Findings
+from vks.service.api.infrastructure import find_infrastructure, find_port_pool
 from vks.service.api.pool_models import NodePoolCreate
 from vks.service.api.pool_requests import initial_size
 from vks.service.api.problems import of_cloud
@@ -65,12 +64,8 @@ async def network_of(region: Region, cluster: ManagedCluster) -> str | None:
     given = cluster.spec.network.network_id
     if given is not None:
         return given
-    meta = cluster.metadata
-    try:
-        infrastructure = await region.client.get(VerdaCluster, meta.name, meta.namespace)
-    except NotFound:
-        return None
-    return infrastructure.status.network.network_id or None
+    infrastructure = await find_infrastructure(region, cluster)
+    return (infrastructure.status.network.network_id or None) if infrastructure else None
 
 
 async def reserve_of_others(
@@ -90,11 +85,10 @@ async def reserve_of_others(
     return Addresses(addresses.known, addresses.subnets, {**wanted, **addresses.taken})
 
 
-async def slots_of(region: Region, namespace: str, pool: str) -> dict[str, VerdaPort]:
-    """The VerdaPorts of a port pool by the name of their slot."""
-    selector = f"{PORT_POOL_LABEL}={pool}"
-    found = await region.client.list(VerdaPort, namespace, label_selector=selector)
-    return {port.metadata.name.removeprefix(f"{pool}."): port for port in found.items}
+async def slots_of(region: Region, cluster: ManagedCluster, pool: str) -> dict[str, VerdaPort]:
+    """The ports of a pool by the name of their slot. Raises ApiError."""
+    found = await find_port_pool(region, cluster, pool)
+    return found.ports if found is not None else {}
 
 
 def slots_asked_for(request: StaticIP) -> list[SlotSpec]:

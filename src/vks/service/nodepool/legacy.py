@@ -12,15 +12,17 @@ from vks.kube.objects import Key
 from vks.resources.clusterapi import Machine, MachineDeployment
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
+from vks.resources.verdaport import VerdaPortPool
 from vks.runtime.manager import Manager
 from vks.runtime.result import DONE, Result
-from vks.service.caches import Caches
+from vks.service.caches import Caches, of_cluster
 from vks.service.managedcluster.observe import Observed, observe
 from vks.service.names import POOL_LABEL
 from vks.service.nodepool.capacity import shortage
 from vks.service.nodepool.nodes import NodeDresser
-from vks.service.nodepool.status import status_of
+from vks.service.nodepool.status import reserving_of, status_of
 from vks.service.nodepool.zones import wanted
+from vks.service.provisioners.legacy.addresses import port_pools_of
 from vks.service.workload import Workloads
 
 
@@ -64,9 +66,24 @@ class LegacyPools:
         short = shortage(machines, seen.verda_machines)
         body = {
             "metadata": {"name": pool.metadata.name, "namespace": pool.metadata.namespace},
-            "status": status_of(pool, deployments, desired, waits_for, short, self._clock.now()),
+            "status": status_of(
+                pool,
+                deployments,
+                desired,
+                waits_for,
+                short,
+                self._clock.now(),
+                reserving=reserving_of(pool, self._port_pool(pool)),
+            ),
         }
         await self._status.apply(NodePool, body, observed=pool, subresource="status")
+
+    def _port_pool(self, pool: NodePool) -> VerdaPortPool | None:
+        key = Key(pool.metadata.namespace, pool.spec.cluster_name)
+        legacy = self._caches.legacy_clusters.get(key)
+        nodes = of_cluster(self._caches.legacy_nodes, key)
+        known = port_pools_of(legacy, nodes) if legacy is not None else []
+        return next((p.pool for p in known if p.pool.metadata.name == pool.metadata.name), None)
 
     async def _dress(self, pool: NodePool, cluster: Key, machines: list[Machine]) -> None:
         names = [m.metadata.name for m in machines if m.status.node_ref and not m.deleting]

@@ -12,14 +12,17 @@ from tests.unit.legacy.builders import node, pool
 from tests.unit.service.builders import managed_cluster, node_pool
 
 from vks.kube.objects import Condition, ObjectMeta
-from vks.resources.fields import Endpoint
-from vks.resources.legacycluster import LegacyCluster, LegacyControlPlaneStatus
+from vks.resources.fields import Endpoint, LocalReference
+from vks.resources.legacycluster import LegacyCluster, LegacyControlPlaneStatus, LegacySlot
 from vks.resources.legacynode import LegacyNode
 from vks.resources.managedcluster import ClusterNetworkSpec, ManagedCluster
+from vks.resources.nodepool import StaticIPSpec
+from vks.resources.verdaport import SlotSpec
 from vks.service.managedcluster.observe import Observed
 from vks.service.managedcluster.status import status_of
 from vks.service.provisioners.capi.manifest import Manifest
 from vks.service.provisioners.legacy import view
+from vks.service.provisioners.legacy.addresses import port_pools_of
 from vks.service.provisioners.legacy.cluster import legacy_manifests
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -192,3 +195,29 @@ def test_what_is_left_is_counted_while_a_cluster_goes() -> None:
     left = observed(running(), [bare]).remaining()
     assert left["Machine"] == 1
     assert left["KubeadmControlPlane"] == 1
+
+
+def test_reserved_addresses_are_asked_for_and_shown_as_a_port_pool() -> None:
+    slots = (SlotSpec(name="1"), SlotSpec(name="2", zone="tokyo-2"), SlotSpec(name="3"))
+    asked = node_pool("edge", replicas=1, static_ip=StaticIPSpec(slots=slots))
+    (wanted,) = legacy_manifests(managed_cluster(provisioner="legacy"), [asked], None)[-1].body[
+        "spec"
+    ]["nodePools"]
+    assert [slot["name"] for slot in wanted["staticIP"]["slots"]] == ["1", "2", "3"]
+
+    reserved = [
+        LegacySlot(pool="edge", name=name, port_id=f"p-{name}", address=f"10.0.0.{name}")
+        for name in ("1", "2")
+    ]
+    holder = node("w-1", "worker", pool="edge", slot="1", server_id="s-1")
+    made = legacy_cluster(pool("edge", slots=slots), slots=tuple(reserved))
+    (found,) = port_pools_of(made, [holder])
+    assert (found.pool.metadata.name, found.pool.status.free) == ("demo.edge", 1)
+    states = {name: port.status.state for name, port in found.ports.items()}
+    assert states == {"1": "InUse", "2": "Free", "3": "Reserving"}
+    claim = found.ports["1"].spec.claim
+    assert claim is not None
+    assert claim.name == "w-1"
+    (ready,) = found.pool.status.conditions
+    assert (ready.status, ready.message) == ("False", "slot 3: not reserved yet")
+    assert view.server_of(holder).spec.port_pool_ref == LocalReference(name="demo.edge")

@@ -2,7 +2,8 @@
 
 One control plane is replaced at a time, with a surplus first. Workers of a pool are replaced one
 at a time and zone, and only once every control plane is what it should be: a kubelet must not be
-newer than the API servers.
+newer than the API servers. In a pool with reserved addresses that are all in use one node goes
+before its successor comes, which gets the address.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from vks.legacy.server.legacycluster.slots import FreeSlots
 from vks.legacy.server.nodes import may_lose, ready, server_lost
 from vks.resources.legacycluster import LegacyCluster, LegacyControlPlaneSpec, LegacyPoolSpec
 from vks.resources.legacynode import LegacyNode, LegacyNodeSpec
@@ -116,14 +118,16 @@ def _pool(
     wanted = {zone.name: zone.replicas for zone in pool.zones}
     settled = may_roll and all(ready(node) for node in nodes)
     settled = settled and len(kept) == len(nodes) == sum(wanted.values())
+    slots = FreeSlots(pool, nodes, kept)
     for zone in sorted({*wanted, *(node.spec.zone for node in kept)}):
         here = [node for node in kept if node.spec.zone == zone]
         outdated = [node for node in here if not up_to_date(node, pool)]
         missing = wanted.get(zone, 0) - len(here)
         if missing == 0 and outdated and settled:
-            missing, settled = 1, False  # a surplus for the roll, in one zone at a time
+            # A surplus for the roll, or room for it, in one zone at a time.
+            missing, settled = (1 if slots.has_room(zone) else -1), False
         if missing > 0:
-            changes += [_worker(cluster, pool, zone) for _ in range(missing)]
+            changes += _workers(cluster, pool, zone, missing, slots)
         elif missing < 0:
             changes += _surplus(here, outdated, -missing)
     return changes
@@ -140,11 +144,22 @@ def _surplus(here: list[LegacyNode], outdated: list[LegacyNode], count: int) -> 
     return [Remove(node, "ScaledDown") for node in candidates[:count]]
 
 
-def _worker(cluster: LegacyCluster, pool: LegacyPoolSpec, zone: str) -> Create:
+def _workers(
+    cluster: LegacyCluster, pool: LegacyPoolSpec, zone: str, count: int, slots: FreeSlots
+) -> list[Change]:
+    """As many as find an address, where they need one."""
+    if not slots.reserved:
+        return [_worker(cluster, pool, zone, None) for _ in range(count)]
+    given = [slots.take(zone) for _ in range(count)]
+    return [_worker(cluster, pool, zone, slot) for slot in given if slot is not None]
+
+
+def _worker(cluster: LegacyCluster, pool: LegacyPoolSpec, zone: str, slot: str | None) -> Create:
     spec = LegacyNodeSpec(
         cluster_name=cluster.metadata.name,
         role="worker",
         pool=pool.name,
+        slot=slot,
         zone=zone,
         flavor=pool.flavor,
         image=pool.image,

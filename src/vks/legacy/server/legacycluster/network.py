@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vks.resources.legacycluster import LegacyCluster
+from vks.legacy.server.legacycluster.addresses import keep_slots, remove_slots
+from vks.resources.legacycluster import LegacyCluster, LegacySlot
 from vks.resources.legacynode import LegacyNode
 from vks.resources.verdacluster import NetworkStatus
 from vks.runtime.clock import Clock
@@ -52,6 +53,13 @@ class NetworkKeeper:
             self._verified[cluster.metadata.uid] = (routes, now)
         return network
 
+    async def keep_slots(
+        self, cluster: LegacyCluster, network: NetworkStatus, nodes: Sequence[LegacyNode]
+    ) -> tuple[LegacySlot, ...]:
+        """Raises CloudError, and Waiting for an address that cannot be had."""
+        client = (await self._accounts.of(cluster)).cloud.network
+        return await keep_slots(client, cluster, network, nodes)
+
     def forget(self, cluster: LegacyCluster) -> None:
         """Look again before the next answer."""
         self._verified.pop(cluster.metadata.uid, None)
@@ -64,6 +72,7 @@ class NetworkKeeper:
         client, network = cloud.network, cluster.status.network
         if network.router_id and not network.managed:
             await _sync_routes(client, network, [], cluster.spec.network.pod_cidr)
+        await remove_slots(client, cluster)
         await delete_network(client, cluster.metadata.uid)
 
 

@@ -102,6 +102,8 @@ class ClusterReconciler:
         try:
             network = await self._network.ensure(cluster, nodes)
             status = msgspec.structs.replace(status, network=network)
+            slots = await self._network.keep_slots(cluster, network, nodes)
+            status = msgspec.structs.replace(status, slots=slots)
             conditions.set(NETWORK_READY, True, "Provisioned")
             await self._vault.cluster(cluster)
             await self._change_nodes(cluster, nodes)

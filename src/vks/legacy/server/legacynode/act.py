@@ -79,7 +79,9 @@ async def act(
             return await _send_plan(seen, tools)
 
 
-async def _ensure_port(seen: Observation, tools: Tools) -> Observation:
+async def _ensure_port(seen: Observation, tools: Tools) -> Observation | Wait:
+    if seen.node.spec.slot is not None:
+        return _reserved_port(seen)
     network = seen.cluster.status.network
     client = tools.account.cloud.network
     if seen.port_id is not None:
@@ -99,6 +101,15 @@ async def _ensure_port(seen: Observation, tools: Tools) -> Observation:
         ),
     )
     return msgspec.structs.replace(seen, port_id=port.id, address=port.ip)
+
+
+def _reserved_port(seen: Observation) -> Observation | Wait:
+    """The cluster's news bring the node back here."""
+    own = (seen.node.spec.pool, seen.node.spec.slot)
+    slot = next((s for s in seen.cluster.status.slots if (s.pool, s.name) == own), None)
+    if slot is None or not slot.port_id:
+        return Wait(SERVER_READY, "WaitingForAddress", f"slot {own[1]} is not reserved yet")
+    return msgspec.structs.replace(seen, port_id=slot.port_id, address=slot.address)
 
 
 async def _ensure_server(seen: Observation, tools: Tools) -> Observation | Wait:

@@ -58,8 +58,9 @@ async def require_no_server(node: LegacyNode, account: Account) -> None:
 
 
 async def delete_in_cloud(node: LegacyNode, account: Account) -> None:
-    """Server, then port, found by their owner: nothing that a killed process made stays. Raises
-    Waiting until the cloud has let go, CloudError."""
+    """Server, then port, found by their owner: nothing that a killed process made stays. A reserved
+    port is the cluster's, and free once Nova has let go of it. Raises Waiting until the cloud has,
+    CloudError."""
     owner = node.metadata.uid
     await account.cloud.settle(owner)
     compute, network = account.cloud.compute, account.cloud.network
@@ -80,6 +81,11 @@ async def delete_in_cloud(node: LegacyNode, account: Account) -> None:
             await network.delete_port(port.id)
         except Conflict as error:
             raise Waiting("PortInUse", error.message, POLL) from error
+    if node.spec.slot is not None and node.status.server_id:
+        bound = await network.ports(device_id=node.status.server_id)
+        if bound:
+            message = f"Nova has not let go of {node.status.address} yet"
+            raise Waiting("PortInUse", message, POLL)
 
 
 def _seconds_since_deletion(node: LegacyNode, now: datetime) -> float:

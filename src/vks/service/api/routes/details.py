@@ -12,24 +12,21 @@ from fastapi import APIRouter
 from vks.kube.errors import NotFound
 from vks.kube.objects import Resource
 from vks.kube.times import rfc3339
-from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.core import Secret
-from vks.resources.legacycluster import LegacyCluster
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
-from vks.resources.verdaport import VerdaPort
 from vks.service.api import models
 from vks.service.api.context import Name, ScopeIn
+from vks.service.api.infrastructure import find_infrastructure, find_port_pools
 from vks.service.api.kubeconfig import issue, user_of
 from vks.service.api.nodes import machines_of
 from vks.service.api.problems import Problem
-from vks.service.api.regions import Region, find_cluster
+from vks.service.api.regions import find_cluster
 from vks.service.api.views import event_view
 from vks.service.names import CLUSTER_LABEL
 from vks.service.provisioners.capi.addons.autoscaler import autoscaler_manifest
-from vks.service.provisioners.legacy.view import infrastructure_of
 
 router = APIRouter(prefix="/projects/{project}/clusters/{cluster}", tags=["clusters"])
 
@@ -104,37 +101,19 @@ async def list_associated_resources(
     machines = await machines_of(region, namespace, cluster)
     servers = [server for _, server in machines if server is not None]
     items = [item for server in servers for item in _of_machine(server)]
-    selector = f"{CLUSTER_NAME_LABEL}={cluster}"
-    ports = await region.client.list(VerdaPort, namespace, label_selector=selector)
     items += [
         _item("port", port.status.port_id, port.metadata.name, False)
-        for port in ports.items
+        for known in await find_port_pools(region, found)
+        for port in known.ports.values()
         if port.status.port_id
     ]
-    infrastructure = await _infrastructure(region, namespace, cluster)
+    infrastructure = await find_infrastructure(region, found)
     if infrastructure is not None:
         items += _of_infrastructure(infrastructure)
     pools = await region.client.list(
         NodePool, namespace, label_selector=f"{CLUSTER_LABEL}={cluster}"
     )
     return models.Page[models.AssociatedResource](items=[*items, *_kept(found, pools.items)])
-
-
-async def _infrastructure(region: Region, namespace: str, cluster: str) -> VerdaCluster | None:
-    for read in (_capi_infrastructure, _legacy_infrastructure):
-        try:
-            return await read(region, namespace, cluster)
-        except NotFound:
-            continue
-    return None
-
-
-async def _capi_infrastructure(region: Region, namespace: str, cluster: str) -> VerdaCluster:
-    return await region.client.get(VerdaCluster, cluster, namespace)
-
-
-async def _legacy_infrastructure(region: Region, namespace: str, cluster: str) -> VerdaCluster:
-    return infrastructure_of(await region.client.get(LegacyCluster, cluster, namespace))
 
 
 def _of_machine(machine: VerdaMachine) -> list[models.AssociatedResource]:

@@ -268,7 +268,7 @@ async def _resized(
         field = "replicas" if after.autoscaling is None else "autoscaling.max"
         check_enough(field, static.slots, most, found)
         return after
-    ports = await slots_of(region, pool.metadata.namespace, pool.metadata.name)
+    ports = await slots_of(region, owner, pool.spec.pool_name)
     addresses = await _addresses(scope, region, owner)
     slots = check_resize(body.static_ip, static, ports, addresses, after.zones, most, found)
     resized = msgspec.structs.replace(static, slots=tuple(slots))

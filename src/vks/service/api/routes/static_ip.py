@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from vks.resources.nodepool import nodepool_name
-from vks.resources.verdaport import PORT_POOL_LABEL, VerdaPort, VerdaPortPool
+from vks.resources.verdaport import VerdaPortPool
 from vks.service.api import models
 from vks.service.api.context import Continue, Limit, Name, ScopeIn
-from vks.service.api.problems import absent
+from vks.service.api.infrastructure import find_port_pool, find_port_pools
+from vks.service.api.problems import Problem
 from vks.service.api.regions import find_cluster, list_page
 from vks.service.api.static_ip_models import StaticIPPoolView
 from vks.service.api.static_ip_views import static_ip_pool_view
-from vks.service.api.staticip import slots_of
 from vks.service.names import CLUSTER_LABEL
 
 router = APIRouter(prefix="/projects/{project}/clusters/{cluster}", tags=["static IP pools"])
@@ -27,6 +26,10 @@ async def list_static_ip_pools(
 ) -> models.Page[StaticIPPoolView]:
     """The cluster's reserved addresses, by node pool."""
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
+    pools = {known.pool.metadata.name: known for known in await find_port_pools(region, found)}
+    if found.spec.provisioner == "legacy":
+        legacy = [static_ip_pool_view(*known) for known in pools.values()]
+        return models.Page[StaticIPPoolView].of(legacy, None)
     items, token = await list_page(
         [region],
         scope.caller,
@@ -35,14 +38,8 @@ async def list_static_ip_pools(
         token=continue_,
         label_selector=f"{CLUSTER_LABEL}={cluster}",
     )
-    label = f"cluster.x-k8s.io/cluster-name={cluster}"
-    ports = await region.client.list(VerdaPort, found.metadata.namespace, label_selector=label)
-    by_pool: dict[str, dict[str, VerdaPort]] = {}
-    for port in ports.items:
-        pool = port.metadata.labels.get(PORT_POOL_LABEL, "")
-        slot = port.metadata.name.removeprefix(f"{pool}.")
-        by_pool.setdefault(pool, {})[slot] = port
-    views = [static_ip_pool_view(pool, by_pool.get(pool.metadata.name, {})) for _, pool in items]
+    names = [pool.metadata.name for _, pool in items]
+    views = [static_ip_pool_view(*pools[name]) for name in names if name in pools]
     return models.Page[StaticIPPoolView].of(views, token)
 
 
@@ -50,7 +47,9 @@ async def list_static_ip_pools(
 async def get_static_ip_pool(scope: ScopeIn, cluster: Name, pool: Name) -> StaticIPPoolView:
     """The slots of one node pool: address, MAC, port, node, state, and since when."""
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
-    namespace, name = found.metadata.namespace, nodepool_name(cluster, pool)
-    with absent(f"cluster {cluster!r} has no node pool {pool!r} with static addresses"):
-        ports = await region.client.get(VerdaPortPool, name, namespace)
-    return static_ip_pool_view(ports, await slots_of(region, namespace, name))
+    known = await find_port_pool(region, found, pool)
+    if known is None:
+        raise Problem(
+            "not_found", f"cluster {cluster!r} has no node pool {pool!r} with static addresses"
+        )
+    return static_ip_pool_view(*known)

@@ -74,6 +74,7 @@ def _pool(cluster: ManagedCluster, pool: NodePool, spread: dict[str, int]) -> Bo
         "image": pool.spec.image,
         "zones": [zone for zone in zones if zone["name"] in pool.spec.zones],
         **_key(pool.spec.ssh_public_key or cluster.spec.ssh_public_key),
+        **({} if pool.spec.static_ip is None else {"staticIP": plain(pool.spec.static_ip)}),
     }
 
 

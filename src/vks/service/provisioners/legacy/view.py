@@ -33,9 +33,15 @@ from vks.resources.contract import (
     INFRASTRUCTURE_GROUP,
     READY,
 )
-from vks.resources.fields import ContractReference, Initialization, MachineAddress
+from vks.resources.fields import (
+    ContractReference,
+    Initialization,
+    LocalReference,
+    MachineAddress,
+)
 from vks.resources.legacycluster import LegacyCluster, LegacyPoolSpec
 from vks.resources.legacynode import LegacyNode
+from vks.resources.nodepool import nodepool_name
 from vks.resources.verdacluster import VerdaCluster, VerdaClusterSpec, VerdaClusterStatus
 from vks.resources.verdamachine import VerdaMachine, VerdaMachineSpec, VerdaMachineStatus
 from vks.service.names import POOL_LABEL, control_plane_name, machine_deployment_name
@@ -195,6 +201,7 @@ def server_of(node: LegacyNode) -> VerdaMachine:
             image=node.spec.image,
             provider_id=status.provider_id or None,
             availability_zone=node.spec.zone,
+            port_pool_ref=_port_pool(node),
         ),
         status=VerdaMachineStatus(
             addresses=_addresses(node),
@@ -204,6 +211,13 @@ def server_of(node: LegacyNode) -> VerdaMachine:
             conditions=conditions,
         ),
     )
+
+
+def _port_pool(node: LegacyNode) -> LocalReference | None:
+    """Of a node with a reserved address."""
+    if node.spec.slot is None or node.spec.pool is None:
+        return None
+    return LocalReference(name=nodepool_name(node.spec.cluster_name, node.spec.pool))
 
 
 def _phase(node: LegacyNode, is_node: bool) -> str:

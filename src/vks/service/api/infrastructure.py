@@ -1,0 +1,62 @@
+"""Network and reserved addresses of a cluster as the API shows them, whichever provisioner made
+them."""
+
+from __future__ import annotations
+
+from vks.kube.errors import NotFound
+from vks.resources.contract import CLUSTER_NAME_LABEL
+from vks.resources.legacycluster import LegacyCluster
+from vks.resources.legacynode import LegacyNode
+from vks.resources.managedcluster import ManagedCluster
+from vks.resources.nodepool import nodepool_name
+from vks.resources.verdacluster import VerdaCluster
+from vks.resources.verdaport import PORT_POOL_LABEL, VerdaPort, VerdaPortPool
+from vks.service.api.regions import Region
+from vks.service.provisioners.legacy.addresses import PortPool, port_pools_of
+from vks.service.provisioners.legacy.view import infrastructure_of
+
+
+async def find_infrastructure(region: Region, cluster: ManagedCluster) -> VerdaCluster | None:
+    """Raises ApiError."""
+    meta = cluster.metadata
+    try:
+        if cluster.spec.provisioner == "legacy":
+            legacy = await region.client.get(LegacyCluster, meta.name, meta.namespace)
+            return infrastructure_of(legacy)
+        return await region.client.get(VerdaCluster, meta.name, meta.namespace)
+    except NotFound:
+        return None
+
+
+async def find_port_pools(region: Region, cluster: ManagedCluster) -> list[PortPool]:
+    """Those of the cluster's pools that have reserved addresses, by name. Raises ApiError."""
+    client, meta = region.client, cluster.metadata
+    selector = f"{CLUSTER_NAME_LABEL}={meta.name}"
+    if cluster.spec.provisioner == "legacy":
+        try:
+            legacy = await client.get(LegacyCluster, meta.name, meta.namespace)
+        except NotFound:
+            return []
+        nodes = await client.list(LegacyNode, meta.namespace, label_selector=selector)
+        return port_pools_of(legacy, nodes.items)
+    pools = await client.list(VerdaPortPool, meta.namespace, label_selector=selector)
+    ports = await client.list(VerdaPort, meta.namespace, label_selector=selector)
+    return [
+        PortPool(pool, _slots_of(pool.metadata.name, ports.items))
+        for pool in sorted(pools.items, key=lambda pool: pool.metadata.name)
+    ]
+
+
+async def find_port_pool(region: Region, cluster: ManagedCluster, pool: str) -> PortPool | None:
+    """`pool` as its user calls it. Raises ApiError."""
+    name = nodepool_name(cluster.metadata.name, pool)
+    pools = await find_port_pools(region, cluster)
+    return next((found for found in pools if found.pool.metadata.name == name), None)
+
+
+def _slots_of(pool: str, ports: list[VerdaPort]) -> dict[str, VerdaPort]:
+    return {
+        port.metadata.name.removeprefix(f"{pool}."): port
+        for port in ports
+        if port.metadata.labels.get(PORT_POOL_LABEL) == pool
+    }

@@ -26,11 +26,22 @@ from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
+from vks.resources.verdaport import VerdaPort, VerdaPortPool
 from vks.runtime.manager import Manager
 from vks.verda.loadbalancer import LoadBalancerRequest
 
 pytestmark = pytest.mark.timeout(240)
 
+#: What is made for Cluster API, and not left behind.
+GONE = (
+    Cluster,
+    KubeadmControlPlane,
+    MachineDeployment,
+    VerdaCluster,
+    VerdaMachine,
+    VerdaPortPool,
+    VerdaPort,
+)
 ARGUMENTS = {"kube-apiserver": {"--service-account-issuer": "vks-legacy"}}
 
 
@@ -44,7 +55,7 @@ class Way:
         self.core = ClusterApi(legacy.client, Key(legacy.namespace, NAME))
 
     async def make(self) -> None:
-        """As the service makes it, with one worker in the second zone: no even spread."""
+        """As the service makes it, with one worker, which has one of two reserved addresses."""
         cloud = self.legacy.region.under_test
         await self.legacy.region.secret(
             "cloud-config", {"clouds.yaml": self.legacy.region.clouds_yaml}
@@ -72,6 +83,7 @@ class Way:
                 "poolName": "default",
                 "replicas": 1,
                 "zones": zones,
+                "staticIP": {"slots": [{"name": "1"}, {"name": "2"}]},
                 **shape,
             },
         }
@@ -149,6 +161,23 @@ class Way:
             "nodes": sorted(self.legacy.world.nodes),
         }
 
+    async def addresses_are_known(self) -> None:
+        """Each slot is the port that it was, and the worker has its own."""
+        cluster, (worker,) = await self.legacy.cluster(), await self.legacy.nodes("worker")
+
+        async def reserved() -> bool:
+            ports = (await self.client.list(VerdaPort, self.namespace)).items
+            return {port.status.port_id for port in ports} == {
+                slot.port_id for slot in cluster.status.slots
+            }
+
+        await eventually(reserved)
+        ports = (await self.client.list(VerdaPort, self.namespace)).items
+        (held,) = [port for port in ports if port.spec.claim is not None]
+        assert held.metadata.name == f"{NAME}.default.{worker.spec.slot}"
+        assert held.status.address == worker.status.address
+        assert held.status.state == "InUse"
+
     async def _released(self) -> bool:
         found = find_condition((await self.legacy.cluster()).status.conditions, "Released")
         return found is not None and found.status == "True"
@@ -197,11 +226,12 @@ async def test_a_cluster_is_taken_over_as_it_is_and_given_back(way: Way) -> None
         servers = (await way.client.list(VerdaMachine, way.namespace)).items
         assert all(server.spec.adopted_server_policy == "Retain" for server in servers)
         assert way.core.mistakes == []
+        await way.addresses_are_known()
 
         await way.ask(target="Adopted", rollback=True)
         await way.reached("RolledBack")
     assert await way.untouched() == before
-    for model in (Cluster, KubeadmControlPlane, MachineDeployment, VerdaCluster, VerdaMachine):
+    for model in GONE:
         assert (await way.client.list(model, way.namespace)).items == []
     left = {secret.metadata.name for secret in (await way.client.list(Secret, way.namespace)).items}
     assert not left & {f"{NAME}-{purpose}" for purpose in ("etcd", "proxy", "sa", "encryption")}

@@ -39,7 +39,9 @@ def legacy_cluster(**spec: Any) -> LegacyCluster:
     )
 
 
-def legacy_node(name: str, *, pool: str | None = None, zone: str = "tokyo-1") -> LegacyNode:
+def legacy_node(
+    name: str, *, pool: str | None = None, zone: str = "tokyo-1", slot: str | None = None
+) -> LegacyNode:
     """A control plane, or a worker of `pool`, whose server runs."""
     return LegacyNode(
         metadata=ObjectMeta(name=name, namespace=NAMESPACE, uid=f"uid-{name}"),
@@ -47,6 +49,7 @@ def legacy_node(name: str, *, pool: str | None = None, zone: str = "tokyo-1") ->
             cluster_name="old",
             role="worker" if pool else "control-plane",
             pool=pool,
+            slot=slot,
             zone=zone,
             flavor="small",
             image="img-1",

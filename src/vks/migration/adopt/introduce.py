@@ -12,12 +12,14 @@ from vks.migration.adopt.machines import (
     machine_set,
     worker_bodies,
 )
+from vks.migration.adopt.ports import port_body, unreserved
 from vks.migration.adopt.rendered import Rendered, rendered
 from vks.migration.run.scope import FIELD_MANAGER, Scope
 from vks.resources.clusterapi import KubeadmConfig, Machine, MachineSet
 from vks.resources.contract import OWNER_ANNOTATION
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
+from vks.resources.verdaport import VerdaPort
 from vks.runtime.result import Waiting
 
 POLL = 1.0
@@ -38,6 +40,7 @@ class Introduce:
             raise Waiting("WaitingForHold", "the cluster's objects are not on hold yet", POLL)
         members = scope.cluster.status.etcd_members
         found = objections(scope.nodes, members, made.control_plane, made.deployments)
+        found += unreserved(scope.cluster)
         if found:
             raise Waiting("WouldReplace", "; ".join(found), POLL)
         await write_infrastructure(scope)
@@ -68,7 +71,11 @@ async def write_infrastructure(scope: Scope) -> None:
 
 async def write_machines(scope: Scope, made: Rendered) -> None:
     """Raises ApiError."""
-    written: list[tuple[type[KubeObject], Body]] = []
+    written: list[tuple[type[KubeObject], Body]] = [
+        (VerdaPort, port_body(scope.cluster, slot, made.port_pools[slot.pool], scope.nodes))
+        for slot in scope.cluster.status.slots
+        if slot.port_id
+    ]
     for node in scope.nodes:
         if node.is_control_plane:
             config, server, machine = control_plane_bodies(node, made.control_plane)

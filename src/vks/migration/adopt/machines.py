@@ -18,6 +18,8 @@ from vks.resources.contract import (
     PRE_DRAIN_HOOK_PREFIX,
 )
 from vks.resources.legacynode import LegacyNode
+from vks.resources.nodepool import nodepool_name
+from vks.resources.verdaport import port_name
 
 Body = dict[str, Any]
 
@@ -125,7 +127,19 @@ def _verda_machine(node: LegacyNode, labels: dict[str, str]) -> Body:
             "providerID": node.status.provider_id,
             "adoptServerID": node.status.server_id,
             "adoptedServerPolicy": "Retain",
+            **_port(node),
         },
+    }
+
+
+def _port(node: LegacyNode) -> Body:
+    """The reserved address that a worker has."""
+    if node.spec.slot is None or node.spec.pool is None:
+        return {}
+    pool = nodepool_name(node.spec.cluster_name, node.spec.pool)
+    return {
+        "portPoolRef": {"name": pool},
+        "portRef": {"name": port_name(pool, node.spec.slot)},
     }
 
 

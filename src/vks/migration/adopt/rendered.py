@@ -10,8 +10,9 @@ from vks.kube.objects import Key, Resource
 from vks.resources.clusterapi import Cluster, KubeadmControlPlane, MachineDeployment
 from vks.resources.contract import CLUSTER_NAME_LABEL, PAUSED_ANNOTATION
 from vks.resources.legacycluster import LegacyCluster
-from vks.resources.nodepool import POOL_LABEL
+from vks.resources.nodepool import POOL_LABEL, nodepool_name
 from vks.resources.verdacluster import VerdaCluster
+from vks.resources.verdaport import VerdaPortPool
 from vks.runtime.result import Waiting
 
 Body = dict[str, Any]
@@ -20,12 +21,14 @@ POLL = 1.0
 
 
 class Rendered(NamedTuple):
-    """As the API server has them, defaults filled in. `deployments` by pool and zone."""
+    """As the API server has them, defaults filled in. `deployments` by pool and zone, `port_pools`
+    by pool."""
 
     cluster: Body
     infrastructure: Body
     control_plane: Body
     deployments: dict[tuple[str, str], Body]
+    port_pools: dict[str, Body]
 
     @property
     def on_hold(self) -> bool:
@@ -51,7 +54,16 @@ async def rendered(client: Client, cluster: LegacyCluster) -> Rendered:
     missing = sorted("/".join(names) for names in wanted - deployments.keys())
     if missing:
         raise Waiting("WaitingForPools", f"no MachineDeployment yet for {', '.join(missing)}", POLL)
-    return Rendered(root, infrastructure, plane, deployments)
+    port_pools = {
+        pool.name: await _get(
+            client,
+            VerdaPortPool.resource,
+            Key(key.namespace, nodepool_name(key.name, pool.name)),
+        )
+        for pool in cluster.spec.node_pools
+        if pool.static_ip is not None
+    }
+    return Rendered(root, infrastructure, plane, deployments, port_pools)
 
 
 async def deployments_of(client: Client, cluster: Key) -> dict[tuple[str, str], Body]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from vks.migration.adopt.observe import selector
 from vks.migration.adopt.rendered import deployments_of
 from vks.migration.run.scope import FIELD_MANAGER, Scope
 from vks.resources.clusterapi import Cluster, MachineDeployment
 from vks.resources.core import Secret
 from vks.resources.legacycluster import GROUP, authority_name
 from vks.resources.verdacluster import VerdaCluster
+from vks.resources.verdaport import VerdaPort
 
 
 class OwnForGood:
@@ -20,6 +22,9 @@ class OwnForGood:
         await _inherit_authority(scope)
         patch = {"spec": {"deletionPolicy": "Delete"}}
         await client.merge_patch(VerdaCluster, name, namespace, patch, field_manager=FIELD_MANAGER)
+        for port in (await client.list(VerdaPort, namespace, label_selector=selector(scope))).items:
+            own = port.metadata.name
+            await client.merge_patch(VerdaPort, own, namespace, patch, field_manager=FIELD_MANAGER)
         for deployment in (await deployments_of(client, scope.cluster.key)).values():
             if deployment["spec"].get("rollout", {}).get("after"):
                 forget = {"spec": {"rollout": {"after": None}}}

@@ -25,11 +25,12 @@ from vks.resources.contract import PAUSED_ANNOTATION
 from vks.resources.core import Secret
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
+from vks.resources.verdaport import VerdaPort, VerdaPortPool
 from vks.runtime.result import Waiting
 
 POLL = 1.0
 
-#: Go by Cluster API's hand, in its order.
+#: Go by Cluster API's hand, in its order; the ports, which it does not know, when they are asked.
 _TREE: tuple[type[KubeObject], ...] = (
     Machine,
     VerdaMachine,
@@ -37,6 +38,8 @@ _TREE: tuple[type[KubeObject], ...] = (
     MachineDeployment,
     KubeadmControlPlane,
     VerdaCluster,
+    VerdaPortPool,
+    VerdaPort,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from rich.table import Table
 from vks.local.assets.versions import pinned_versions
 
 RESULTS = Path(__file__).parent / "results"
+_VALUES = r"\[[^\[\]{}\"]*\]"
+_CURVE = re.compile(rf"{_VALUES}|\[\s*{_VALUES}(?:,\s*{_VALUES})*\s*\]")
 _ROOT = Path(__file__).parents[1]
 
 
@@ -69,8 +72,13 @@ def write(name: str, results: dict[str, Any]) -> Path:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     document = {"benchmark": name, "date": datetime.now(UTC).isoformat(timespec="seconds")}
-    path.write_text(json.dumps(document | results, indent=2) + "\n")
+    path.write_text(_on_one_line(json.dumps(document | results, indent=2)) + "\n")
     return path
+
+
+def _on_one_line(text: str) -> str:
+    """Lists of values, and lists of those: curves of many points would be most of a file."""
+    return _CURVE.sub(lambda found: " ".join(found[0].split()), text)
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

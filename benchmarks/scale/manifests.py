@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,13 +35,14 @@ class Infrastructure:
     template: Resource
     machine: Resource
     cluster_body: Body
-    template_body: Body
+    #: By the Kubernetes version that the servers are to run.
+    template_body: Callable[[str], Body]
     template_meta: Mapping[str, Any]
     registration: Body
     zones: tuple[str, ...]
 
 
-def ours(region: str, image: str) -> Infrastructure:
+def ours(region: str) -> Infrastructure:
     zones = tuple(f"{region}-{number}" for number in (1, 2, 3))
     return Infrastructure(
         name="vks",
@@ -55,7 +56,7 @@ def ours(region: str, image: str) -> Infrastructure:
             "identityRef": {"name": "cloud"},
             "failureDomains": {zone: {"controlPlane": True} for zone in zones},
         },
-        template_body={"flavor": "small", "image": image},
+        template_body=lambda version: {"flavor": "small", "image": f"debian-12-k8s-{version}"},
         template_meta={},
         registration={
             "name": "{{ds.meta_data.name}}",
@@ -78,7 +79,7 @@ def peer(delay: float) -> Infrastructure:
         template=Resource(INFRASTRUCTURE, "v1beta2", "DevMachineTemplate", "devmachinetemplates"),
         machine=Resource(INFRASTRUCTURE, "v1beta2", "DevMachine", "devmachines"),
         cluster_body={"backend": {"inMemory": {}}},
-        template_body={"backend": {"inMemory": backend}},
+        template_body=lambda _: {"backend": {"inMemory": backend}},
         # Otherwise its template controller asks for a Docker daemon, for ever.
         template_meta={"annotations": {"cluster.x-k8s.io/paused": ""}},
         registration={"name": "{{ds.meta_data.local_hostname}}"},
@@ -91,7 +92,7 @@ def cluster_objects(
 ) -> list[tuple[Resource, Body]]:
     """In the order in which they are to be created."""
     objects = [
-        template(name, provider),
+        template(name, provider, version),
         # It panics on a DevCluster without any annotation.
         _object(provider.cluster, name, provider.cluster_body, annotations={"benchmark": "scale"}),
         _object(CONTROL_PLANES, name, _control_plane(name, topology, provider, version)),
@@ -119,8 +120,8 @@ def spread(total: int, parts: int) -> list[int]:
     return [total // parts + (1 if part < total % parts else 0) for part in range(parts)]
 
 
-def template(name: str, provider: Infrastructure) -> tuple[Resource, Body]:
-    body = {"template": {"spec": provider.template_body}}
+def template(name: str, provider: Infrastructure, version: str) -> tuple[Resource, Body]:
+    body = {"template": {"spec": provider.template_body(version)}}
     return _object(provider.template, name, body, **provider.template_meta)
 
 

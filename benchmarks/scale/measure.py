@@ -5,30 +5,34 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks.scale.budget import Budget
 from benchmarks.scale.manifests import Infrastructure
-from benchmarks.scale.observe import POINTS, Life, Machines, percentiles
+from benchmarks.scale.observe import Machines, latencies
 from benchmarks.scale.operations import Fleet
 from benchmarks.scale.plane import Plane, prepare_namespace
+from benchmarks.scale.progress import shown
 from benchmarks.scale.sample import Recording, recorded
 from benchmarks.scale.topology import Operation, Topology
 
 #: Nothing may be left in a queue that much later than the last machine.
 _SETTLE_SECONDS = 5.0
 
+Figures = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Subject:
-    """A provider and where it runs: its process, its metrics."""
+    """A provider and where it runs: its process when it is none of the region's, its metrics."""
 
     infrastructure: Infrastructure
     program: str
-    pid: int
     metrics: str
+    pid: int | None = None
 
 
 async def measure(
@@ -39,92 +43,104 @@ async def measure(
     *,
     namespace: str,
     versions: tuple[str, str],
-    timeout: float,
-) -> dict[str, Any]:
-    """The figures by operation. Raises TimeoutError when one does not come to its end."""
-    pids = {**plane.pids(), subject.program: subject.pid}
-    metrics = {**plane.metrics(), subject.program: subject.metrics}
-    found: dict[str, Any] = {}
+    budget: Budget,
+    note: Callable[[Operation, Figures], None],
+) -> None:
+    """Passes the figures of each operation to `note`. One that takes too long is cut, and what
+    builds on it is left out; its clusters are deleted all the same."""
     async with plane.client() as client:
-        host = urlsplit(client.config.server).netloc
         await prepare_namespace(plane, client, namespace)
         machines = Machines(client, namespace)
         follower = asyncio.create_task(machines.run())
-        fleet = Fleet(
-            plane,
-            client,
-            subject.infrastructure,
-            topology,
-            namespace,
-            machines,
-            *versions,
-            timeout,
-        )
+        infrastructure = subject.infrastructure
+        fleet = Fleet(plane, client, infrastructure, topology, namespace, machines, *versions)
+        title = f"{topology} {infrastructure.name}"
+        cut = False
         try:
             for operation in operations:
-                updates, calls = machines.updates, Counter(await plane.cloud_calls())
-                async with recorded(pids, metrics, host) as recording:
-                    began = time.monotonic()
-                    done = await fleet.perform(operation)
-                    await asyncio.sleep(_SETTLE_SECONDS)
-                lives = [life for life in machines.lives.values() if life.created >= began - 1]
-                found[operation] = {
-                    "seconds": round(done - began, 2),
-                    "machines": fleet.topology.machines,
-                    "machineUpdates": machines.updates - updates,
-                    "latency": latencies(lives),
-                    "cloudCalls": dict(Counter(await plane.cloud_calls()) - calls),
-                    "drainedAfter": drained(recording, subject.program, done),
-                    **figures(recording, subject.program),
-                }
+                left = budget.left()
+                if left <= 0 or (cut and operation != "delete"):
+                    note(operation, {"skipped": "out of time" if left <= 0 else "after a cut"})
+                    continue
+                async with shown(f"{title} {operation}", lambda: fleet.reached()):
+                    figures = await _operation(fleet, subject, operation, left)
+                cut = cut or "cutAfter" in figures
+                note(operation, figures)
         finally:
             follower.cancel()
             await asyncio.gather(follower, return_exceptions=True)
-    return found
 
 
-def latencies(lives: list[Life]) -> dict[str, dict[str, float]]:
-    """From one point of a machine's life to the next, and from its creation to its end."""
-    steps = [("created", "ready"), *zip(("created", *POINTS), POINTS, strict=False)]
-    found = {}
-    for since, until in steps:
-        values = [s for life in lives if (s := life.seconds(since, until)) is not None]
-        if values:
-            found[f"{since}-{until}"] = percentiles(values)
-    return found
+async def _operation(fleet: Fleet, subject: Subject, operation: Operation, left: float) -> Figures:
+    plane, machines, program = fleet.plane, fleet.machines, subject.program
+    own = {} if subject.pid is None else {program: subject.pid}
+    metrics = {**plane.metrics(), program: subject.metrics}
+    host = urlsplit(fleet.client.config.server).netloc
+    updates, calls = machines.updates, Counter(await plane.cloud_calls())
+    end: float | None = None
+    async with recorded(lambda: {**plane.pids(), **own}, metrics, host) as recording:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                end = await fleet.perform(operation)
+        except TimeoutError:
+            cut = {"cutAfter": round(left, 1), "reached": [*fleet.reached()]}
+        else:
+            cut = {}
+            await asyncio.sleep(_SETTLE_SECONDS)
+    done = time.monotonic() if end is None else end
+    calls = Counter(await plane.cloud_calls()) - calls
+    return {
+        "seconds": round(done - began, 2),
+        **cut,
+        "machines": fleet.topology.machines,
+        "machineUpdates": machines.updates - updates,
+        "latency": latencies(life for life in machines.lives.values() if life.created >= began - 1),
+        "cloudCalls": dict(calls),
+        "cloudWrites": cloud_writes(calls),
+        "drainedAfter": drained(recording, program, done),
+        **figures(recording, program),
+    }
 
 
-def drained(recording: Recording, program: str, done: float) -> float:
-    """Seconds from the last machine until the provider's queues were empty for good."""
-    last = max((second for second, name, _, _ in recording.queues if name == program), default=0.0)
-    return round(max(0.0, recording.began + last - done), 1)
+def cloud_writes(calls: Mapping[str, int]) -> int:
+    """Calls that change something in the cloud; to log in is none."""
+    return sum(
+        count
+        for kind, count in calls.items()
+        if not kind.startswith(("identity ", "admin ")) and kind.split()[1] not in ("GET", "HEAD")
+    )
 
 
-def figures(recording: Recording, program: str) -> dict[str, Any]:
+def drained(recording: Recording, program: str, done: float) -> dict[str, float]:
+    """By queue, seconds from the last machine until it was empty for good."""
+    last: dict[str, float] = dict.fromkeys(recording.reconciles.get(program, ()), 0.0)
+    for second, name, queue, _ in recording.queues:
+        if name == program:
+            last[queue] = max(last.get(queue, 0.0), second)
+    after = {queue: recording.began + second - done for queue, second in last.items()}
+    return {queue: round(max(0.0, seconds), 1) for queue, seconds in sorted(after.items())}
+
+
+def figures(recording: Recording, program: str) -> Figures:
     """The provider's own figures, and everybody's."""
     requests = recording.requests.get(program, Counter())
+    cpu = {name: round(seconds, 2) for name, seconds in recording.cpu.items()}
+    busiest = recording.busiest()
+    peak = {name: round(mib, 1) for name, mib in recording.peak.items()}
     return {
         "provider": {
-            "cpuSeconds": recording.cpu.get(program),
-            "peakMiB": recording.peak.get(program),
+            "cpuSeconds": cpu.get(program),
+            "peakCores": busiest.get(program),
+            "peakMiB": peak.get(program),
             "requests": sum(requests.values()),
             "byVerb": dict(sorted(requests.items())),
             "reconciles": dict(recording.reconciles.get(program, Counter())),
         },
-        "cpuSeconds": recording.cpu,
-        "peakMiB": recording.peak,
+        "cpuSeconds": cpu,
+        "peakCores": busiest,
+        "peakMiB": peak,
         "requests": {name: sum(counts.values()) for name, counts in recording.requests.items()},
-        "load": recording.load,
-        "queues": recording.queues,
+        "load": recording.load_by_name(),
+        "queues": recording.depth_by_queue(),
     }
-
-
-def ratios(ours: Mapping[str, Any], peer: Mapping[str, Any]) -> dict[str, float]:
-    """Ours in units of the peer's, for creating the clusters."""
-    pairs = {
-        "time_to_ready": (ours["seconds"], peer["seconds"]),
-        "provider_cpu": (ours["provider"]["cpuSeconds"], peer["provider"]["cpuSeconds"]),
-        "provider_rss": (ours["provider"]["peakMiB"], peer["provider"]["peakMiB"]),
-        "api_calls": (ours["provider"]["requests"], peer["provider"]["requests"]),
-    }
-    return {name: round(mine / theirs, 2) for name, (mine, theirs) in pairs.items() if theirs}

@@ -1,170 +1,180 @@
-"""The HTML page of a result: tables and plots, all in one file."""
+"""The HTML page of a result: what was reached, tables and plots, all in one file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-_COLOURS = ("#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#be185d", "#4b5563")
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 620, 220, 48, 28, 12
-_STYLE = """
-body { font: 14px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1320px; color: #1f2937 }
-h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
-h3 { font-size: 1rem; margin: 1.2rem 0 .3rem }
-table { border-collapse: collapse; margin: .6rem 0 }
-th, td { padding: .2rem .8rem; text-align: right }
-th { border-bottom: 1px solid #9ca3af; font-weight: 600 }
-th:first-child, td:first-child { text-align: left }
-tr:nth-child(even) td { background: #f3f4f6 }
-.plots { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
-svg { width: 100%; height: auto }
-.legend { font-size: 12px } .legend span { margin-right: 1rem; white-space: nowrap }
-.legend i { display: inline-block; width: 10px; height: 10px; margin-right: 4px }
-small { color: #6b7280 }
-"""
+from benchmarks.scale.plot import curves, scatter
 
-Points = Sequence[tuple[float, float]]
+_STYLE = """
+:root { --ink: #0f172a; --soft: #64748b; --line: #e2e8f0; --paper: #fff; --card: #f8fafc;
+  --good: #047857; --bad: #b91c1c }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e2e8f0; --soft: #94a3b8; --line: #334155; --paper: #0f172a; --card: #1e293b;
+    --good: #34d399; --bad: #f87171 } }
+* { box-sizing: border-box }
+body { font: 14px/1.5 system-ui, sans-serif; margin: 2.5rem auto; padding: 0 1.5rem;
+  max-width: 1320px; color: var(--ink); background: var(--paper) }
+h1 { font-size: 1.7rem; margin: 0 } h2 { font-size: 1.25rem; margin: 2.8rem 0 .4rem }
+h3 { font-size: 1rem; margin: 1.6rem 0 .3rem; color: var(--soft) }
+p.head { color: var(--soft); margin: .3rem 0 1.5rem }
+.tiles { display: flex; flex-wrap: wrap; gap: .8rem; margin: .8rem 0 }
+.tile { background: var(--card); border: 1px solid var(--line); border-radius: 8px;
+  padding: .6rem 1rem; min-width: 9rem }
+.tile b { display: block; font-size: 1.4rem } .tile span { color: var(--soft); font-size: 12px }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums }
+th, td { padding: .28rem .8rem; text-align: right; border-bottom: 1px solid var(--line) }
+th { color: var(--soft); font-weight: 600; font-size: 12px }
+th:first-child, td:first-child { text-align: left; padding-left: 0 }
+.good { color: var(--good) } .bad { color: var(--bad); font-weight: 600 }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(28rem, 1fr)); gap: 1rem }
+figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 8px;
+  padding: .8rem 1rem }
+figcaption { font-weight: 600; margin-bottom: .3rem } svg { width: 100%; height: auto }
+.axes line { stroke: var(--line) } .axes text { fill: var(--soft); font-size: 10px }
+.legend { font-size: 12px; color: var(--soft) }
+.legend span { margin-right: 1rem; white-space: nowrap }
+.legend i { display: inline-block; width: 10px; height: 10px; margin-right: 5px;
+  border-radius: 2px }
+"""
+_SAID = {
+    "time_to_ready": "time to ready",
+    "provider_cpu": "provider CPU",
+    "provider_rss": "provider memory",
+    "api_calls": "API calls",
+}
 
 
 def page(result: Mapping[str, Any]) -> str:
     """The whole document."""
     machine, versions = result["machine"], result["versions"]
     head = (
-        f"{machine['cores']} cores ({escape(str(machine['cpu']))}), {machine['memoryGiB']} GiB; "
-        f"VKS {escape(str(versions['vks']))}, Cluster API {versions['clusterAPI']}, "
-        f"Kubernetes {versions['kubernetes']}; start delays {result['startDelay']:g} s; "
-        f"{escape(result['date'])}"
+        f"{machine['cores']} cores ({machine['cpu']}), {machine['memoryGiB']} GiB · "
+        f"VKS {versions['vks']} · Cluster API {versions['clusterAPI']} · "
+        f"Kubernetes {versions['kubernetes']} · start delays {result['startDelay']:g} s · "
+        f"{result['date']}"
     )
-    body = [f"<h1>Scale: {escape(result['scale'])}</h1><p><small>{head}</small></p>"]
-    for run in result["runs"]:
-        body.append(_run(run))
+    body = [f"<h1>Scale: {escape(result['scale'])}</h1><p class='head'>{escape(head)}</p>"]
+    if result.get("notBegun"):
+        body.append(f"<p class='bad'>Not begun yet: {escape(', '.join(result['notBegun']))}</p>")
+    body += [_goals(result["runs"]), _growth(result.get("growth", {}))]
+    body += [_run(run) for run in result["runs"]]
     return (
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>VKS scale</title>"
+        "<meta name='viewport' content='width=device-width'>"
         f"<style>{_STYLE}</style><body>{''.join(body)}</body></html>\n"
     )
+
+
+def _goals(runs: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        (
+            f"{goal['where']}: {goal['what']}",
+            f"<span class='{'good' if goal['met'] else 'bad'}'>{goal['value']:g}</span>",
+            f"{goal['limit']:g}",
+        )
+        for run in runs
+        for goal in run.get("goals", ())
+    ]
+    cells = [[escape(what), value, limit] for what, value, limit in rows]
+    return f"<h2>Goals</h2>{_table(('', 'is', 'at most'), cells)}" if rows else ""
+
+
+def _growth(growth: Mapping[str, Any]) -> str:
+    """CPU of the providers over machines, and the lines through them."""
+    lines = {name: one["fit"] for name, one in growth.items() if one["fit"]}
+    if not lines:
+        return ""
+    tiles = [
+        (f"{1000 * line['slope']:.1f} ms", f"{name}: CPU per machine, R² {line['r2']:.3f}")
+        for name, line in lines.items()
+    ]
+    plot = scatter(
+        "Provider's CPU seconds to create, by machines",
+        {name: one["points"] for name, one in growth.items()},
+        {name: (line["slope"], line["intercept"]) for name, line in lines.items()},
+        "machines",
+    )
+    return f"<h2>Growth</h2>{_tiles(tiles)}<div class='plots'>{plot}</div>"
 
 
 def _run(run: Mapping[str, Any]) -> str:
     parts = [f"<h2>{escape(run['topology'])} · {run['machines']} machines</h2>"]
     if run.get("ratios"):
-        names = [*run["ratios"]]
-        parts.append("<p>Ours in units of the peer's, creating:</p>")
-        parts.append(_table(names, [[f"{run['ratios'][name]:g}" for name in names]]))
-    for subject, measured in run["subjects"].items():
-        parts.append(f"<h3>{escape(subject)}</h3>{_operations(measured)}{_latencies(measured)}")
+        parts.append(
+            _tiles([(f"{run['ratios'][name]:g}", said) for name, said in _SAID.items()])
+            + "<p class='head'>ours in units of the peer's, creating</p>"
+        )
+    for subject, operations in run["subjects"].items():
+        measured = {name: one for name, one in operations.items() if "seconds" in one}
+        parts.append(f"<h3>{escape(subject)}</h3>{_operations(operations)}{_latencies(measured)}")
         parts.append("<div class='plots'>")
-        for operation, figures in measured.items():
-            parts.append(_plots(f"{subject}: {operation}", figures))
+        for operation, one in measured.items():
+            parts.append(curves(f"{subject}, {operation}: cores in use", one["load"]))
+            parts.append(curves(f"{subject}, {operation}: queue depth", one["queues"]))
         parts.append("</div>")
     return "".join(parts)
 
 
-def _operations(measured: Mapping[str, Any]) -> str:
+def _operations(operations: Mapping[str, Any]) -> str:
     columns = (
         "operation",
         "seconds",
         "machines",
         "provider CPU s",
-        "provider MiB",
-        "provider API calls",
+        "most cores",
+        "most MiB",
+        "API calls",
         "Machine updates",
         "cloud calls",
-        "queue empty after s",
+        "queues empty after s",
     )
-    rows = [
-        [
-            operation,
-            f"{one['seconds']:.1f}",
-            str(one["machines"]),
-            str(one["provider"]["cpuSeconds"]),
-            str(one["provider"]["peakMiB"]),
-            str(one["provider"]["requests"]),
-            str(one["machineUpdates"]),
-            str(sum(one["cloudCalls"].values())),
-            f"{one['drainedAfter']:g}",
-        ]
-        for operation, one in measured.items()
+    return _table(columns, [[escape(name), *_cells(one)] for name, one in operations.items()])
+
+
+def _cells(one: Mapping[str, Any]) -> list[str]:
+    if "skipped" in one:
+        return [f"<span class='bad'>{escape(one['skipped'])}</span>"]
+    seconds = f"{one['seconds']:.1f}"
+    if "cutAfter" in one:
+        done, total = one["reached"]
+        seconds = f"<span class='bad'>cut after {seconds}: {done} of {total}</span>"
+    provider = one["provider"]
+    return [
+        seconds,
+        str(one["machines"]),
+        str(provider["cpuSeconds"]),
+        str(provider["peakCores"]),
+        str(provider["peakMiB"]),
+        str(provider["requests"]),
+        str(one["machineUpdates"]),
+        str(sum(one["cloudCalls"].values())),
+        f"{max(one['drainedAfter'].values(), default=0.0):g}",
     ]
-    return _table(columns, rows)
 
 
 def _latencies(measured: Mapping[str, Any]) -> str:
     rows = [
-        [f"{operation}: {step}", *(f"{values[p]:.2f}" for p in ("p50", "p90", "p99"))]
+        [escape(f"{operation}: {step}"), *(f"{values[p]:.2f}" for p in ("p50", "p90", "p99"))]
         for operation, one in measured.items()
         for step, values in one["latency"].items()
     ]
     return _table(("machine latency, seconds", "p50", "p90", "p99"), rows) if rows else ""
 
 
-def _plots(title: str, figures: Mapping[str, Any]) -> str:
-    load: dict[str, list[tuple[float, float]]] = {}
-    for second, program, share in figures["load"]:
-        load.setdefault(program, []).append((second, share))
-    busiest = sorted(load, key=lambda name: -sum(share for _, share in load[name]))[: len(_COLOURS)]
-    depth: dict[str, list[tuple[float, float]]] = {}
-    for second, program, queue, number in figures["queues"]:
-        depth.setdefault(f"{program}/{queue}", []).append((second, number))
-    deepest = sorted(depth, key=lambda name: -max(n for _, n in depth[name]))[: len(_COLOURS)]
-    return _figure(f"{title}: cores in use", {n: load[n] for n in busiest}) + _figure(
-        f"{title}: queue depth", {name: depth[name] for name in deepest}
-    )
-
-
-def _figure(title: str, series: Mapping[str, Points]) -> str:
-    return f"<div><b>{escape(title)}</b>{_svg(series)}{_legend(series)}</div>"
-
-
-def _svg(series: Mapping[str, Points]) -> str:
-    points = [point for one in series.values() for point in one]
-    right = max((x for x, _ in points), default=1.0) or 1.0
-    top = max((y for _, y in points), default=1.0) or 1.0
-    inner_width, inner_height = _WIDTH - _LEFT - 10, _HEIGHT - _BOTTOM - _TOP
-
-    def place(x: float, y: float) -> str:
-        return f"{_LEFT + x / right * inner_width:.1f},{_TOP + (1 - y / top) * inner_height:.1f}"
-
-    lines = [
-        f"<polyline fill='none' stroke='{colour}' stroke-width='1.4' points='"
-        + " ".join(place(x, y) for x, y in one)
-        + "'/>"
-        for one, colour in zip(series.values(), _COLOURS, strict=False)
+def _tiles(tiles: Sequence[tuple[str, str]]) -> str:
+    cells = [
+        f"<div class='tile'><b>{escape(value)}</b><span>{escape(said)}</span></div>"
+        for value, said in tiles
     ]
-    return (
-        f"<svg viewBox='0 0 {_WIDTH} {_HEIGHT}' role='img'>"
-        f"{_axes(right, top)}{''.join(lines)}</svg>"
-    )
-
-
-def _axes(right: float, top: float) -> str:
-    bottom, edge = _HEIGHT - _BOTTOM, _WIDTH - 10
-    marks = [
-        f"<line x1='{_LEFT}' y1='{y:.1f}' x2='{edge}' y2='{y:.1f}' stroke='#e5e7eb'/>"
-        f"<text x='{_LEFT - 6}' y='{y + 4:.1f}' font-size='10' text-anchor='end'>"
-        f"{top * part:.3g}</text>"
-        for part in (0.0, 0.5, 1.0)
-        for y in (_TOP + (1 - part) * (bottom - _TOP),)
-    ]
-    marks += [
-        f"<text x='{_LEFT + part * (edge - _LEFT):.1f}' y='{bottom + 16}' font-size='10' "
-        f"text-anchor='middle'>{right * part:.3g} s</text>"
-        for part in (0.0, 0.5, 1.0)
-    ]
-    return "".join(marks)
-
-
-def _legend(names: Iterable[str]) -> str:
-    items = [
-        f"<span><i style='background:{colour}'></i>{escape(name)}</span>"
-        for name, colour in zip(names, _COLOURS, strict=False)
-    ]
-    return f"<div class='legend'>{''.join(items) or 'nothing'}</div>"
+    return f"<div class='tiles'>{''.join(cells)}</div>"
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """`rows` are markup already."""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return f"<table><tr>{head}</tr>{body}</table>"
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<div class='wide'><table><tr>{head}</tr>{body}</table></div>"

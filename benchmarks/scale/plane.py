@@ -79,9 +79,9 @@ class Plane:
 
 
 @contextmanager
-def running_plane(delay: float) -> Iterator[Plane]:
+def running_plane(name: str, delay: float) -> Iterator[Plane]:
     """Up, fresh, until the block ends; nothing of it stays."""
-    instance = Instance.named(NAME)
+    instance = Instance.named(name)
     region.down(instance, SilentProgress(), purge=True)  # what a killed run left
     region.up(instance, SilentProgress(), "hollow", start_delay=delay)
     try:

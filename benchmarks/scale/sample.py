@@ -6,17 +6,26 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 _SECONDS = 1.0
+#: The load that a program is held to is that of ten seconds, not of one busy moment.
+WINDOW = 10.0
+#: How many points of a curve are kept.
+_KEPT = 120
+_COUNTED = ("rest_client_requests_total", "controller_runtime_reconcile_total", "workqueue_depth")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MIB = 2**10  # VmHWM and VmRSS are in KiB
+
+#: (second, value)
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,9 @@ class Metrics:
 def parse(text: str, host: str) -> Metrics:
     """`host` (HOST:PORT) is the API server whose requests are counted."""
     found = Metrics()
-    for family in text_string_to_metric_families(text):
+    # A manager shows thousands of lines; reading them all would be what is measured.
+    lines = "\n".join(line for line in text.splitlines() if line.startswith(_COUNTED))
+    for family in text_string_to_metric_families(lines + "\n"):
         for sample in family.samples:
             labels = sample.labels
             if sample.name == "rest_client_requests_total" and labels.get("host") == host:
@@ -81,60 +92,123 @@ class Recording:
     #: (second, program, share of a core)
     load: list[tuple[float, str, float]] = field(default_factory=list)
 
+    def busiest(self) -> dict[str, float]:
+        """The most cores that each program had in use over WINDOW seconds."""
+        return {name: highest(points) for name, points in _series(self.load).items()}
+
+    def load_by_name(self) -> dict[str, list[Point]]:
+        """Cores in use over time, by program; in a hundred moments or a few more."""
+        return {name: thinned(points) for name, points in _series(self.load).items()}
+
+    def depth_by_queue(self) -> dict[str, list[Point]]:
+        """Depth over time by PROGRAM/QUEUE, where something was in it: the deepest of moments
+        that are thinned out."""
+        named = ((second, f"{name}/{queue}", depth) for second, name, queue, depth in self.queues)
+        return {name: thinned(points, max) for name, points in _series(named).items()}
+
+
+def _series(values: Iterable[tuple[float, str, float]]) -> dict[str, list[Point]]:
+    found: dict[str, list[Point]] = {}
+    for second, name, value in values:
+        found.setdefault(name, []).append((second, value))
+    return found
+
+
+def thinned(points: Sequence[Point], join: Callable[[list[float]], float] = fmean) -> list[Point]:
+    """Neighbours joined until few enough are left to be drawn and kept."""
+    step = -(-len(points) // _KEPT)
+    groups = [points[index : index + step] for index in range(0, len(points), step or 1)]
+    return [(group[-1][0], round(join([value for _, value in group]), 3)) for group in groups]
+
+
+def highest(points: Iterable[Point]) -> float:
+    """The highest mean over WINDOW seconds; over all of them when they are fewer."""
+    known = [*points]
+    means = []
+    for index, (start, _) in enumerate(known):
+        window = [value for second, value in known[index:] if second < start + WINDOW]
+        if means and known[-1][0] < start + WINDOW - _SECONDS:
+            break  # cut short by the end
+        means.append(sum(window) / len(window))
+    return round(max(means, default=0.0), 3)
+
 
 def _forget_peak(pid: int) -> None:
     with suppress(OSError):  # not permitted: then the peak is since the program's start
         Path("/proc", str(pid), "clear_refs").write_text("5")
 
 
+class _Programs:
+    """Follows programs by name, also through a restart: a new process begins at zero."""
+
+    def __init__(self, pids: Callable[[], Mapping[str, int]]) -> None:
+        self._pids = pids
+        self._known: dict[str, tuple[int, Usage]] = {}
+        for name, pid in pids().items():
+            _forget_peak(pid)
+            if (usage := usage_of(pid)) is not None:
+                self._known[name] = pid, usage
+
+    def spent(self, recording: Recording) -> dict[str, float]:
+        """CPU seconds since the last call, by program; adds them up in the recording."""
+        found = {}
+        for name, pid in self._pids().items():
+            usage = usage_of(pid)
+            if usage is None:
+                continue
+            old_pid, old = self._known.get(name, (pid, usage))
+            found[name] = usage.cpu - (old.cpu if old_pid == pid else 0.0)
+            self._known[name] = pid, usage
+            recording.cpu[name] = recording.cpu.get(name, 0.0) + found[name]
+            recording.peak[name] = max(recording.peak.get(name, 0.0), usage.peak)
+        return found
+
+
 @asynccontextmanager
 async def recorded(
-    pids: Mapping[str, int], metrics: Mapping[str, str], host: str
+    pids: Callable[[], Mapping[str, int]], metrics: Mapping[str, str], host: str
 ) -> AsyncIterator[Recording]:
     """Samples the programs while the block runs. Their memory's high-water mark is reset first,
-    which the kernel lets their owner do."""
+    which the kernel lets their owner do. `metrics` are the addresses of those that have some."""
     recording = Recording(began=time.monotonic())
-    for pid in pids.values():
-        _forget_peak(pid)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
         first = {name: await _scrape(session, url, host) for name, url in metrics.items()}
-        before = {name: usage_of(pid) for name, pid in pids.items()}
-        sampler = asyncio.create_task(_sample(recording, session, pids, metrics, host))
+        programs = _Programs(pids)
+        sampler = asyncio.create_task(_sample(recording, session, programs, metrics, host))
         try:
             yield recording
         finally:
             sampler.cancel()
             await asyncio.gather(sampler, return_exceptions=True)
-        for name, pid in pids.items():
-            start, end = before[name], usage_of(pid)
-            if start is not None and end is not None:
-                recording.cpu[name] = round(end.cpu - start.cpu, 2)
-                recording.peak[name] = round(end.peak, 1)
-        for name, url in metrics.items():
-            last = await _scrape(session, url, host)
-            recording.requests[name] = last.requests - first[name].requests
-            recording.reconciles[name] = last.reconciles - first[name].reconciles
+            programs.spent(recording)
+            for name, url in metrics.items():
+                last = await _scrape(session, url, host)
+                recording.requests[name] = _growth(first[name].requests, last.requests)
+                recording.reconciles[name] = _growth(first[name].reconciles, last.reconciles)
+
+
+def _growth(before: Counter[str], after: Counter[str]) -> Counter[str]:
+    """What was counted in between; a program that was restarted counts from zero."""
+    restarted = any(after[name] < count for name, count in before.items())
+    return Counter(after) if restarted else after - before
 
 
 async def _sample(
     recording: Recording,
     session: aiohttp.ClientSession,
-    pids: Mapping[str, int],
+    programs: _Programs,
     metrics: Mapping[str, str],
     host: str,
 ) -> None:
-    known = {name: usage_of(pid) for name, pid in pids.items()}
     moment = time.monotonic()
     while True:
         await asyncio.sleep(_SECONDS)
         now = time.monotonic()
         second = round(now - recording.began, 1)
-        for name, pid in pids.items():
-            old, new = known[name], usage_of(pid)
-            if old is not None and new is not None:
-                share = (new.cpu - old.cpu) / (now - moment)
-                recording.load.append((second, name, round(share, 3)))
-            known[name] = new
+        recording.load += [
+            (second, name, round(spent / (now - moment), 3))
+            for name, spent in programs.spent(recording).items()
+        ]
         moment = now
         for name, url in metrics.items():
             scraped = await _scrape(session, url, host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
@@ -30,15 +31,18 @@ class _Cached(Generic[N]):
         self._clock = clock
         self._items: list[N] = []
         self._read_at = float("-inf")
+        self._reading = asyncio.Lock()
 
     async def find(self, reference: str) -> N | None:
-        now = self._clock.monotonic()
-        if now - self._read_at <= TRUSTED:
+        asked = self._clock.monotonic()
+        if asked - self._read_at <= TRUSTED:
             found = _pick(self._items, reference)
             if found is not None:
                 return found
-        self._items = await self._read()
-        self._read_at = now
+        async with self._reading:
+            if self._read_at <= asked:  # else somebody has read it for those who waited
+                self._items = await self._read()
+                self._read_at = self._clock.monotonic()
         return _pick(self._items, reference)
 
 

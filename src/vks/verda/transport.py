@@ -2,8 +2,8 @@
 
 Retried here are only calls that may be repeated without harm (GET, PUT, DELETE), and only when
 the cloud was unavailable. A POST is sent once: what to do when its answer is lost is known only
-to the caller (see `vks.verda.once`). A call that was refused with 429 was not performed; it is sent
-again after a short wait, while a long one is left to the caller's queue.
+to the caller (see `vks.verda.once`). A call that was refused with 429 was not performed; it waits
+for another turn, unless the cloud wants a pause that is better spent elsewhere (`vks.verda.pace`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from vks.verda.errors import (
     Unavailable,
     error_from,
 )
+from vks.verda.pace import Pace
 
 T = TypeVar("T")
 Params = Mapping[str, str | int] | Sequence[tuple[str, str | int]]
@@ -39,7 +40,6 @@ CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
 ATTEMPTS = 3
 BACKOFF = 0.2  # seconds before the second attempt; doubles, with jitter
-SHORT_WAIT = 2.0  # seconds that a rate-limited call waits here
 THREADS = 8
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
@@ -78,6 +78,7 @@ class Transport:
         self.config = config
         self.plugin = plugin
         self._pool = pool
+        self._pace = Pace()
         self._read_timeout = read_timeout
         self._rng = rng or random.Random()  # noqa: S311 (jitter)
         verify = (config.cacert or True) if config.verify else False
@@ -102,22 +103,27 @@ class Transport:
         read_timeout: float | None = None,
     ) -> Answer:
         """One call. Raises CloudError for every status from 400 on and for a lost answer."""
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 1
+        while True:
+            await self._pace.turn()
             try:
                 answer: Answer = await self._in_thread(
                     self._call, service, method, path, body, params, headers, read_timeout
                 )
-                return answer
+            except RateLimited as error:
+                self._pace.refused(error.retry_after)
             except Unavailable:
                 if attempt == ATTEMPTS or method not in _REPEATABLE:
                     raise
                 pause = BACKOFF * 2 ** (attempt - 1) * self._rng.uniform(0.5, 1.5)
+                attempt += 1
                 await asyncio.sleep(pause)
-            except RateLimited as error:
-                if attempt == ATTEMPTS or error.retry_after > SHORT_WAIT:
-                    raise
-                await asyncio.sleep(error.retry_after * self._rng.uniform(1.0, 1.5))
-        raise AssertionError("unreachable: the last attempt returns or raises")
+            except CloudError:
+                self._pace.taken()
+                raise
+            else:
+                self._pace.taken()
+                return answer
 
     async def get(self, service: Service, path: str, name: str, model: type[T]) -> T:
         """GET one object out of its envelope `{name: …}`."""

@@ -312,6 +312,12 @@ class Faults:
 
     def clear(self) -> None:
         requests.delete(f"{self._base}/faults", timeout=10)
+        self.limit(0)
+
+    def limit(self, rate: float) -> None:
+        """So many calls a second; 0 lifts the limit."""
+        answer = requests.put(f"{self._base}/rate-limit", json={"rate": rate}, timeout=10)
+        assert answer.status_code == 200, answer.text
 
     def forget_calls(self) -> None:
         """Count from zero."""
@@ -321,3 +327,8 @@ class Faults:
         """How often each kind of call was made: `SERVICE METHOD ROUTE`."""
         made: dict[str, int] = requests.get(f"{self._base}/calls", timeout=10).json()["calls"]
         return {kind: count for kind, count in made.items() if not kind.startswith("admin ")}
+
+    def refused(self) -> int:
+        """How many calls were too many."""
+        statuses = requests.get(f"{self._base}/calls", timeout=10).json()["statuses"]
+        return sum(by_status.get("429", 0) for by_status in statuses.values())

@@ -40,6 +40,7 @@ from vks.verda.apibalancer import API_PORT
 from vks.verda.clusternetwork import Wanted, ensure_network
 from vks.verda.errors import CloudError
 from vks.verda.failures import Failure, after, reason_of
+from vks.verda.pace import urgent
 
 FIELD_MANAGER = "vks-verdacluster"
 #: How often a provisioned cluster is compared with the cloud although nothing happened, seconds.
@@ -128,7 +129,8 @@ class ClusterReconciler:
             self._require_no_machines(cluster)
             if cluster.spec.deletion_policy == "Delete":
                 await self._delete_port_pools(cluster, owner)
-                await delete_all(Scope(cluster, owner, await self._accounts.of(cluster)))
+                with urgent():
+                    await delete_all(Scope(cluster, owner, await self._accounts.of(cluster)))
         except (Waiting, CloudError) as failure:
             conditions.set(DELETING, True, *reason_of(failure))
             return await self._publish(cluster, cluster.status, conditions, after([failure]))

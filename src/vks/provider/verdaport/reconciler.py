@@ -30,6 +30,7 @@ from vks.runtime.result import DONE, Result, Waiting
 from vks.verda.accounts import Accounts
 from vks.verda.errors import CloudError
 from vks.verda.failures import after, reason_of
+from vks.verda.pace import urgent
 
 FIELD_MANAGER = "vks-verdaport"
 #: Seconds between looks at a port although nothing happened: somebody may have deleted it.
@@ -63,7 +64,8 @@ class PortReconciler:
         conditions.set(PAUSED, False, "NotPaused")
         verda = self._stores.infrastructure_of(cluster)
         if port.deleting:
-            return await self._delete(port, verda, conditions)
+            with urgent():
+                return await self._delete(port, verda, conditions)
         if cluster is None or verda is None or not verda.status.network.subnet_id:
             conditions.set(READY, False, "WaitingForClusterInfrastructure", "no network yet")
             return await self._publish(port, port.status, conditions, DONE)

@@ -1,0 +1,152 @@
+"""How fast a cloud is asked: as fast as it takes calls, and what is urgent first.
+
+A cloud limits the rate of calls and answers 429 to the others. To send them again and again takes
+turns away from calls that would get through, and leaves to chance which those are. So calls wait
+for their turn here. The rate is found out as TCP finds a link's: there is none until a call is
+refused, then it is a little less than what got through just before, and it grows while calls wait
+for it, the faster the longer none has been refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from vks.verda.errors import RateLimited
+
+#: What of the rate that got through is used after a refusal.
+DECREASE = 0.9
+#: By what share the rate grows in a second after a refusal in which calls wait; twice as much when
+#: none has been refused for QUIET seconds, three times after twice as long.
+INCREASE = 0.005
+QUIET = 20.0
+#: Calls a second that are always tried.
+SLOWEST = 2.0
+#: Seconds that a call waits here when the cloud names a time; a longer wait is left to the caller's
+#: queue, and calls are refused without asking until it is over.
+SHORT_WAIT = 2.0
+#: Seconds without a refusal after which the rate is unknown again.
+FORGET = 300.0
+#: Seconds over which a rate is measured at least: a cloud lets so much pass at once.
+_BURST = 1.0
+
+_urgent: ContextVar[bool] = ContextVar("urgent", default=False)
+
+
+@contextmanager
+def urgent() -> Iterator[None]:
+    """Calls of this block go before others that wait: somebody gives something back, or many wait
+    for what is asked."""
+    token = _urgent.set(True)
+    try:
+        yield
+    finally:
+        _urgent.reset(token)
+
+
+class Pace:
+    """Of the calls of one credential. Await `turn` before each, and tell how it was answered."""
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        """`clock`: seconds that only ever grow; the event loop's unless tested."""
+        self._clock = clock or (lambda: asyncio.get_running_loop().time())
+        self._rate: float | None = None
+        self._through = 0  # calls that were not refused since `_since`
+        self._since = -math.inf
+        self._next = -math.inf  # no call before
+        self._refused_at = -math.inf
+        self._held_until = -math.inf  # the cloud's own word
+        self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def rate(self) -> float | None:
+        """Calls a second; None while no limit is known."""
+        return self._rate
+
+    async def turn(self) -> None:
+        """Waits until the call may be made. Raises RateLimited when that is too far away."""
+        now = self._clock()
+        if self._held_until - now > SHORT_WAIT:
+            raise _too_far(self._held_until - now)
+        if now - self._refused_at > FORGET:
+            self._rate = None
+        if not self._waiting and now >= self._earliest():
+            self._spend(now)
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (not _urgent.get(), next(self._order), waiter))
+        self._arm()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._next = now  # the turn goes to the next one
+                self._arm()
+            raise
+
+    def taken(self) -> None:
+        """A call was answered, and not with a refusal."""
+        now = self._clock()
+        if self._rate is None and now - self._since > _BURST:
+            self._since, self._through = now, 0
+        self._through += 1
+
+    def refused(self, retry_after: float) -> None:
+        """A call was refused; the cloud asks for that many seconds of silence."""
+        now = self._clock()
+        if now >= self._held_until:  # else it was on its way with the one that was refused first
+            through = self._through / max(_BURST, now - self._since)
+            known = math.inf if self._rate is None else self._rate
+            self._rate = max(SLOWEST, DECREASE * min(known, through))
+        self._refused_at = now
+        self._held_until = max(self._held_until, now + retry_after)
+        self._since, self._through = self._held_until, 0
+        if retry_after > SHORT_WAIT:
+            for _, _, waiter in self._waiting:
+                if not waiter.done():
+                    waiter.set_exception(_too_far(retry_after))
+            self._waiting.clear()
+
+    def _earliest(self) -> float:
+        return max(self._next, self._held_until)
+
+    def _spend(self, now: float) -> None:
+        if self._rate is not None:
+            self._next = max(now, self._next) + 1.0 / self._rate
+
+    def _grow(self, now: float) -> None:
+        """The rate is used to the full: a little more may get through."""
+        if self._rate is not None:
+            share = INCREASE * (1.0 + (now - self._refused_at) / QUIET)
+            self._rate *= 1.0 + share / self._rate
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        delay = max(0.0, self._earliest() - self._clock())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._give)
+
+    def _give(self) -> None:
+        """The next turn to whoever is first."""
+        self._timer = None
+        now = self._clock()
+        while self._waiting and now >= self._earliest():
+            _, _, waiter = heapq.heappop(self._waiting)
+            if waiter.done():
+                continue
+            self._grow(now)
+            self._spend(now)
+            waiter.set_result(None)
+        if self._waiting:
+            self._arm()
+
+
+def _too_far(seconds: float) -> RateLimited:
+    return RateLimited("the cloud asked for a pause", status=429, retry_after=seconds)

@@ -55,6 +55,8 @@ def ours(region: str) -> Infrastructure:
             "region": region,
             "identityRef": {"name": "cloud"},
             "failureDomains": {zone: {"controlPlane": True} for zone in zones},
+            # Neutron lets a router have 30 routes: large clusters have an overlay network.
+            "podRoutes": "Unmanaged",
         },
         template_body=lambda version: {"flavor": "small", "image": f"debian-12-k8s-{version}"},
         template_meta={},

@@ -43,6 +43,13 @@ def set_condition(
     return tuple(new if c.type == type_ else c for c in before)
 
 
+def says(condition: Condition | None, status: bool | str, reason: str, message: str = "") -> bool:
+    """Whether the condition says this, of whatever generation."""
+    return condition is not None and (
+        (condition.status, condition.reason, condition.message) == (str(status), reason, message)
+    )
+
+
 def conditions_body(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
     """The conditions as an apply body wants them."""
     return [msgspec.to_builtins(condition) for condition in conditions]
@@ -62,6 +69,10 @@ class ConditionSet:
     ) -> None:
         self._conditions = tuple(c for c in before if c.type in owned)
         self._now = now
+        self._generation = generation
+
+    def observe(self, generation: int) -> None:
+        """The generation that conditions are about which are set from now on."""
         self._generation = generation
 
     def set(self, type_: str, status: bool | str, reason: str, message: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypeVar
 
 from vks.kube.client import Client
@@ -32,11 +33,16 @@ def owner_id(obj: KubeObject) -> str:
 def owner_grace(obj: KubeObject, clock: Clock) -> float:
     """Seconds for which it is no news that a young object has no owner: core sets owners within
     moments, and saying so would make core and us look again at every object that is made."""
+    return youth_left(obj, OWNER_GRACE, clock.now())
+
+
+def youth_left(obj: KubeObject, seconds: float, now: datetime) -> float:
+    """How much of its first `seconds` an object has left; none when its age is not known."""
     created = obj.metadata.creation_timestamp
     if created is None:
         return 0.0
-    age = (clock.now() - parse_time(created)).total_seconds()
-    return min(OWNER_GRACE, max(0.0, OWNER_GRACE - age))
+    age = (now - parse_time(created)).total_seconds()
+    return min(seconds, max(0.0, seconds - age))
 
 
 async def claim(client: Client, obj: K, finalizer: str) -> K:

@@ -8,7 +8,7 @@ import pytest
 
 from vks.kube.objects import Condition, ObjectMeta
 from vks.provider.machine.farewell import DRAIN, HOOK, Seen, Step, decide, place_hook
-from vks.provider.machine.health import server_health
+from vks.provider.machine.health import is_news, server_health
 from vks.resources.clusterapi import Machine
 from vks.resources.fields import Initialization
 from vks.resources.verdamachine import VerdaMachine, VerdaMachineSpec, VerdaMachineStatus
@@ -88,6 +88,34 @@ def test_a_server_is_lost_when_the_cloud_says_so_not_when_it_says_nothing(
     status: str, reason: str, health: tuple[str, str, str]
 ) -> None:
     assert server_health(server(status, reason)) == health
+
+
+@pytest.mark.parametrize(
+    ("known", "health", "news"),
+    [
+        (None, ("True", "ServerActive", ""), False),
+        (None, ("False", "ServerStopped", "says why"), True),
+        (("True", "ServerActive", ""), ("True", "ServerActive", ""), False),
+        (("True", "ServerActive", ""), ("False", "ServerStopped", ""), True),
+        (("False", "ServerStopped", ""), ("True", "ServerActive", ""), True),
+        (("False", "ServerStopped", ""), ("False", "ServerStopped", "more"), True),
+    ],
+)
+def test_a_machine_hears_of_its_server_when_that_is_news(
+    known: tuple[str, str, str] | None, health: tuple[str, str, str], news: bool
+) -> None:
+    if known is None:
+        assert is_news(None, health) is news
+    else:
+        status, reason, message = known
+        condition = Condition(
+            type="ServerHealthy",
+            status=status,
+            reason=reason,
+            message=message,
+            observed_generation=1,
+        )
+        assert is_news(condition, health) is news
 
 
 def test_a_machine_on_its_way_up_has_no_health_yet() -> None:

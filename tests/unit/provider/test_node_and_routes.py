@@ -5,8 +5,10 @@ from __future__ import annotations
 from vks.kube.objects import ObjectMeta
 from vks.provider.cloudcontroller.node import (
     UNINITIALIZED,
+    Health,
     addresses_patch,
     health_of,
+    is_news,
     labels_of,
     node_patch,
     place_of,
@@ -48,6 +50,14 @@ def test_a_worker_is_as_healthy_as_its_node() -> None:
     assert health_of(with_condition(READY), None).healthy
     assert health_of(with_condition(STARTING), None) == (False, "NodeNotReady", "no network yet")
     assert health_of(node(), None).message == "no Ready condition yet"
+
+
+def test_that_a_new_worker_is_not_ready_yet_is_no_news() -> None:
+    starting = health_of(with_condition(STARTING), None)
+    assert not is_news(starting, control_plane=False)
+    assert is_news(starting, control_plane=True)
+    assert is_news(health_of(with_condition(READY), None), control_plane=False)
+    assert is_news(Health(False, "NoPodNetwork"), control_plane=False)
 
 
 def test_a_control_plane_is_healthy_when_all_of_its_parts_are_up() -> None:

@@ -21,7 +21,7 @@ from vks.runtime.clock import Clock
 from vks.runtime.clusters import ClusterSet, RemoteCluster
 from vks.runtime.result import DONE, Result, Waiting
 from vks.verda.accounts import Accounts
-from vks.verda.errors import CloudError
+from vks.verda.errors import CloudError, QuotaExceeded
 from vks.verda.failures import after
 from vks.verda.network import Route
 from vks.verda.routes import desired_routes, route_change
@@ -35,6 +35,8 @@ PATIENCE = 300.0
 PROBE_TIMEOUT = 3.0
 #: For how many seconds of probing the credentials that were read are used.
 TRUSTED = 10.0
+#: Seconds until routes are tried again for which the project has no quota.
+NO_ROUTES = 60.0
 #: How often the router's routes are compared although no node changed, in seconds.
 VERIFY = 600.0
 
@@ -131,7 +133,7 @@ class ClusterFollower:
                 await network.add_routes(router_id, change.add)
         except (CloudError, Waiting) as failure:
             log.warning("routes cannot be programmed", cluster=str(key), error=str(failure))
-            return after([failure])
+            return Result(NO_ROUTES) if isinstance(failure, QuotaExceeded) else after([failure])
         self._routes[key] = (wanted, now)
         return Result(VERIFY)
 

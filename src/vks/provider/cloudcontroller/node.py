@@ -20,6 +20,10 @@ CONTROL_PLANE_PODS = Selection("kube-system", label_selector="tier=control-plane
 _COMPONENT_LABEL = "component"
 _COMPONENTS = frozenset({"kube-apiserver", "kube-controller-manager", "kube-scheduler"})
 
+NOT_READY = "NodeNotReady"
+#: Seconds in which a new worker may become ready before anybody is told that it is not.
+NODE_GRACE = 5.0
+
 _SCHEME = "verda:///"
 #: What kubelet says of its node as long as nothing else is wrong with it.
 _NO_NETWORK = "container runtime network not ready"
@@ -90,13 +94,19 @@ def health_of(node: Node, control_plane: Iterable[Pod] | None) -> Health:
     if not node.ready or any(taint.key == UNINITIALIZED for taint in node.spec.taints):
         ready = next((c for c in node.status.conditions if c.type == "Ready"), None)
         message = ready.message if ready is not None else "no Ready condition yet"
-        reason = NO_POD_NETWORK if up and message.startswith(_NO_NETWORK) else "NodeNotReady"
+        reason = NO_POD_NETWORK if up and message.startswith(_NO_NETWORK) else NOT_READY
         if control_plane is not None:
             message = f"the control plane is {'up' if up else 'starting'}; {message}"
         return Health(False, reason, message)
     if not up:
         return Health(False, "ControlPlaneNotReady", "the control plane is starting")
     return Health(True, "NodeReady")
+
+
+def is_news(health: Health, *, control_plane: bool) -> bool:
+    """Whether it is worth telling of a node that has just registered. That a worker is not ready
+    in its first seconds is not: core would look at its Machine for nothing."""
+    return health.healthy or control_plane or health.reason != NOT_READY
 
 
 def _is_up(control_plane: Iterable[Pod]) -> bool:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from vks.kube.apply import Applier
 from vks.kube.client import Client
-from vks.kube.conditions import ConditionSet, conditions_body
+from vks.kube.conditions import ConditionSet, conditions_body, says
 from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.objects import Key
 from vks.provider.cloudcontroller.node import (
+    NODE_GRACE,
     UNINITIALIZED,
     addresses_patch,
     health_of,
+    is_news,
     labels_of,
     node_patch,
 )
+from vks.provider.ownership import youth_left
 from vks.provider.stores import Stores, cluster_name
 from vks.provider.userscript import (
     node_condition,
@@ -82,8 +86,7 @@ class NodeReconciler:
         report = read_report(node)
         await self._initialize(remote, node, machine, instance_type, report)
         await self._show_user_script(remote, node, report)
-        await self._report(machine, node, remote, report)
-        return DONE
+        return await self._report(machine, node, remote, report)
 
     async def _initialize(
         self,
@@ -120,7 +123,7 @@ class NodeReconciler:
         node: Node,
         remote: RemoteCluster,
         report: UserScriptStatus | None,
-    ) -> None:
+    ) -> Result:
         """Tell the machine how its node is: kubectl shows it, and core and the control plane
         provider look again when it changes."""
         conditions = ConditionSet(
@@ -129,19 +132,27 @@ class NodeReconciler:
             now=self._clock.now(),
             generation=machine.metadata.generation,
         )
-        conditions.set(NODE_HEALTHY, *health_of(node, _control_plane_pods(machine, node, remote)))
-        known = tuple(c for c in machine.status.conditions if c.type == NODE_HEALTHY)
-        if conditions.all() == known and report == machine.status.user_script:
-            return
+        health = health_of(node, _control_plane_pods(machine, node, remote))
+        known = conditions.get(NODE_HEALTHY)
+        if report == machine.status.user_script:
+            if says(known, *health):
+                return DONE
+            left = youth_left(node, NODE_GRACE, self._clock.now())
+            if (
+                known is None
+                and left > 0
+                and not is_news(health, control_plane=_is_control_plane(machine))
+            ):
+                return Result(left)
+        conditions.set(NODE_HEALTHY, *health)
         meta = {"name": machine.metadata.name, "namespace": machine.metadata.namespace}
         status: dict[str, Any] = {"conditions": conditions_body(conditions.all())}
         if report is not None:
             status["userScript"] = report_body(report)
         body = {"metadata": meta, "status": status}
-        try:
+        with suppress(ObjectNotFound):  # it went meanwhile
             await self._applier.apply(VerdaMachine, body, observed=machine, subresource="status")
-        except ObjectNotFound:
-            return
+        return DONE
 
     async def _instance_type(self, machine: VerdaMachine) -> str:
         verda = self._stores.infrastructure_of(self._stores.cluster_of(machine))
@@ -169,6 +180,10 @@ class NodeReconciler:
 def _control_plane_pods(
     machine: VerdaMachine, node: Node, remote: RemoteCluster
 ) -> list[Pod] | None:
-    if CONTROL_PLANE_LABEL not in machine.metadata.labels:
+    if not _is_control_plane(machine):
         return None
     return [pod for pod in remote.store(Pod).list() if pod.spec.node_name == node.metadata.name]
+
+
+def _is_control_plane(machine: VerdaMachine) -> bool:
+    return CONTROL_PLANE_LABEL in machine.metadata.labels

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vks.kube.objects import find_condition
+from vks.kube.conditions import says
+from vks.kube.objects import Condition, find_condition
 from vks.provider.conditions import SERVER_READY
 from vks.resources.verdamachine import VerdaMachine
 
@@ -13,9 +14,19 @@ _LOST = {
     "ServerNotActive": "ServerStopped",
 }
 
+#: Status, reason and message.
+Health = tuple[str, str, str]
 
-def server_health(machine: VerdaMachine) -> tuple[str, str, str] | None:
-    """Status, reason and message; None before there has been a running server: a machine on its
+
+def is_news(known: Condition | None, health: Health) -> bool:
+    """Whether the condition has to be written. That all is well is said of a server that was not:
+    core and others look again at every Machine that is written to, and the condition that is not
+    there is healthy to a MachineHealthCheck."""
+    return not says(known, *health) if known is not None else health[0] != "True"
+
+
+def server_health(machine: VerdaMachine) -> Health | None:
+    """None before there has been a running server: a machine on its
     way up is not unhealthy, however long the cloud takes."""
     if not machine.status.initialization.provisioned:
         return None

@@ -10,7 +10,7 @@ from vks.kube.conditions import ConditionSet, conditions_body
 from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.objects import Key
 from vks.provider.machine.farewell import DRAIN, HOOK, Seen, Step, decide, place_hook
-from vks.provider.machine.health import server_health
+from vks.provider.machine.health import is_news, server_health
 from vks.provider.stores import Stores
 from vks.resources.clusterapi import Cluster, Machine
 from vks.resources.contract import SERVER_HEALTHY
@@ -21,6 +21,7 @@ from vks.verda.accounts import Accounts
 from vks.verda.errors import CloudError
 from vks.verda.failures import after
 from vks.verda.loadbalancer import Member
+from vks.verda.pace import urgent
 
 FIELD_MANAGER = "vks-machine"
 #: LBaaS has no watch.
@@ -46,7 +47,8 @@ class MachineAnnotator:
         if cluster is None or cluster.spec.paused:
             return DONE
         if machine.deleting:
-            return await self._take_leave(machine, verda_machine, cluster)
+            with urgent():
+                return await self._take_leave(machine, verda_machine, cluster)
         registered = verda_machine.status.load_balancer_member_id is not None
         if place_hook(machine, registered=registered):
             await self._annotate(machine, "")
@@ -63,9 +65,10 @@ class MachineAnnotator:
             now=self._clock.now(),
             generation=machine.metadata.generation,
         )
-        conditions.set(SERVER_HEALTHY, *health)
-        if conditions.get(SERVER_HEALTHY) in machine.status.conditions:
+        known = conditions.get(SERVER_HEALTHY)
+        if not is_news(known, health):
             return
+        conditions.set(SERVER_HEALTHY, *health)
         meta = {"name": machine.metadata.name, "namespace": machine.metadata.namespace}
         body = {"metadata": meta, "status": {"conditions": conditions_body(conditions.all())}}
         with suppress(ObjectNotFound):  # it went meanwhile

@@ -33,6 +33,7 @@ from vks.runtime.result import DONE, Result, Waiting
 from vks.verda.accounts import Accounts
 from vks.verda.errors import CloudError
 from vks.verda.failures import after, reason_of
+from vks.verda.pace import urgent
 
 FIELD_MANAGER = "vks-verdamachine"
 #: A machine's life has fewer steps than this; more would be a decision that does not converge.
@@ -137,7 +138,7 @@ class MachineReconciler:
         except (CloudError, Waiting) as failure:
             end = Wait(SERVER_READY if seen.port_ip else READY, *reason_of(failure))
             result = after([failure])
-        await self._publish_spec(machine, seen)
+        conditions.observe(await self._publish_spec(machine, seen))
         set_conditions(seen, end, conditions)
         self._tell(machine, end)
         return await self._publish(machine, new_status(seen, machine.status), conditions, result)
@@ -155,7 +156,8 @@ class MachineReconciler:
         conditions.set(READY, False, "Deleting")
         try:
             if not leaves_nothing(machine, cluster):
-                await self._clean_up(machine, cluster, drain=drain)
+                with urgent():
+                    await self._clean_up(machine, cluster, drain=drain)
         except (Waiting, CloudError) as failure:
             conditions.set(DELETING, True, *reason_of(failure))
             return await self._publish(machine, machine.status, conditions, after([failure]))
@@ -209,17 +211,18 @@ class MachineReconciler:
             return
         self._recorder.event(machine, "Warning", end.reason, end.message[:500])
 
-    async def _publish_spec(self, machine: VerdaMachine, seen: Observation) -> None:
-        if seen.server_id is None:
-            return  # zone and provider id are one write
+    async def _publish_spec(self, machine: VerdaMachine, seen: Observation) -> int:
+        """Zone and provider id, in one write; the generation of what is there then."""
         spec = spec_body(machine, seen)
         known = {
             "availabilityZone": machine.spec.availability_zone,
             "providerID": machine.spec.provider_id,
         }
-        if any(known[name] != value for name, value in spec.items()):
-            meta = {"name": machine.metadata.name, "namespace": machine.metadata.namespace}
-            await self._applier.apply(VerdaMachine, {"metadata": meta, "spec": spec})
+        if "providerID" not in spec or all(known[name] == spec[name] for name in spec):
+            return machine.metadata.generation
+        meta = {"name": machine.metadata.name, "namespace": machine.metadata.namespace}
+        written = await self._applier.apply(VerdaMachine, {"metadata": meta, "spec": spec})
+        return machine.metadata.generation if written is None else written.metadata.generation
 
     async def _publish(
         self,
@@ -228,7 +231,11 @@ class MachineReconciler:
         conditions: ConditionSet,
         result: Result,
     ) -> Result:
+        """Writes nothing that is there already, whoever wrote it and when."""
+        new = status_body(status, conditions.all())
+        if new == status_body(machine.status, machine.status.conditions):
+            return result
         meta = {"name": machine.metadata.name, "namespace": machine.metadata.namespace}
-        body = {"metadata": meta, "status": status_body(status, conditions)}
+        body = {"metadata": meta, "status": new}
         await self._applier.apply(VerdaMachine, body, observed=machine, subresource="status")
         return result

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 
 from vks.kube.conditions import ConditionSet, conditions_body
+from vks.kube.objects import Condition
 from vks.provider.conditions import (
     BOOTSTRAP_DATA_READY,
     LOAD_BALANCER_READY,
+    MACHINE_CONDITIONS,
     NODE_REGISTERED,
     PORT_READY,
     SERVER_READY,
@@ -60,9 +62,12 @@ def _part(conditions: ConditionSet, type_: str, present: object, otherwise: str)
 
 
 def _node_message(seen: Observation) -> str:
-    """What the cloud controller saw of the node. Core mirrors this message to the Machine, and so
-    the control plane provider looks again at once when a node turns healthy, instead of at its next
-    preflight 20 s later."""
+    """What the cloud controller saw of a control plane's node. Core mirrors this message to the
+    Machine, and so the control plane provider looks again at once when a node turns healthy,
+    instead of at its next preflight 20 s later. Nobody waits for a worker's, which would have core
+    write each Machine once more."""
+    if not seen.owner_machine.is_control_plane:
+        return ""
     if seen.owner_machine.status.node_ref is None:
         return "waiting for the Node"
     healthy = seen.machine.node_health
@@ -95,14 +100,15 @@ def new_status(seen: Observation, old: VerdaMachineStatus) -> VerdaMachineStatus
     )
 
 
-def status_body(status: VerdaMachineStatus, conditions: ConditionSet) -> dict[str, Any]:
+def status_body(status: VerdaMachineStatus, conditions: tuple[Condition, ...]) -> dict[str, Any]:
     """The status as an apply body: whatever was never set is left out, and so is what the cloud
-    controller writes."""
+    controller writes. Equal for equal content."""
     own = msgspec.structs.replace(status, user_script=None)
     body: dict[str, Any] = {
         name: value for name, value in msgspec.to_builtins(own).items() if value is not None
     }
-    body["conditions"] = conditions_body(conditions.all())
+    mine = (c for c in conditions if c.type in MACHINE_CONDITIONS)
+    body["conditions"] = conditions_body(sorted(mine, key=lambda c: c.type))
     if status.initialization.provisioned is None:
         del body["initialization"]
     return body

@@ -31,8 +31,8 @@ th { color: var(--soft); font-weight: 600; font-size: 12px }
 th:first-child, td:first-child { text-align: left; padding-left: 0 }
 .good { color: var(--good) } .bad { color: var(--bad); font-weight: 600 }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(28rem, 1fr)); gap: 1rem }
-figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 8px;
-  padding: .8rem 1rem }
+figure { max-width: 44rem; margin: 0; padding: .8rem 1rem; background: var(--card);
+  border: 1px solid var(--line); border-radius: 8px }
 figcaption { font-weight: 600; margin-bottom: .3rem } svg { width: 100%; height: auto }
 .axes line { stroke: var(--line) } .axes text { fill: var(--soft); font-size: 10px }
 .legend { font-size: 12px; color: var(--soft) }
@@ -70,17 +70,27 @@ def page(result: Mapping[str, Any]) -> str:
 
 
 def _goals(runs: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
-        (
-            f"{goal['where']}: {goal['what']}",
-            f"<span class='{'good' if goal['met'] else 'bad'}'>{goal['value']:g}</span>",
-            f"{goal['limit']:g}",
+    """Each goal once, with the value that is furthest from it."""
+    known: dict[str, list[Mapping[str, Any]]] = {}
+    for run in runs:
+        for goal in run.get("goals", ()):
+            known.setdefault(goal["what"], []).append(goal)
+    rows = []
+    for what, goals in known.items():
+        worst = max(goals, key=lambda goal: goal["value"])
+        met = sum(goal["met"] for goal in goals)
+        grade = "good" if met == len(goals) else "bad"
+        rows.append(
+            [
+                escape(what),
+                f"{worst['limit']:g}",
+                f"<span class='{grade}'>{worst['value']:g}</span>",
+                escape(worst["where"]),
+                f"<span class='{grade}'>{met} of {len(goals)}</span>",
+            ]
         )
-        for run in runs
-        for goal in run.get("goals", ())
-    ]
-    cells = [[escape(what), value, limit] for what, value, limit in rows]
-    return f"<h2>Goals</h2>{_table(('', 'is', 'at most'), cells)}" if rows else ""
+    columns = ("goal", "at most", "worst", "where", "met")
+    return f"<h2>Goals</h2>{_table(columns, rows)}" if rows else ""
 
 
 def _growth(growth: Mapping[str, Any]) -> str:

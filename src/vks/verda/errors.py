@@ -92,8 +92,12 @@ _BY_STATUS: dict[int, type[CloudError]] = {
     409: Conflict,
 }
 
+#: What is exceeded when a server group takes no more servers.
+GROUP_MEMBERS = "server_group_members"
+
 _QUOTA = re.compile(r"quota", re.IGNORECASE)
 _NOVA_QUOTA = re.compile(r"exceeded for ([a-z_]+(?:, ?[a-z_]+)*):", re.IGNORECASE)
+_FULL_GROUP = "too many servers in group"  # nova.exception.QuotaError of the compute API
 _NEUTRON_QUOTA = re.compile(r"for resources: \[([^]]*)\]", re.IGNORECASE)
 
 
@@ -132,6 +136,8 @@ def _quota_resource(message: str) -> str:
         return match.group(1).replace("'", "").replace(" ", "")
     if match := _NOVA_QUOTA.search(message):
         return match.group(1).replace(" ", "")
+    if _FULL_GROUP in message:
+        return GROUP_MEMBERS
     return ""
 
 

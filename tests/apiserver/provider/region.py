@@ -99,6 +99,7 @@ class Region:
         self.client = client
         self.namespace = namespace
         self.under_test = cloud
+        self.project = project
         entry = project.member.credential.clouds_yaml_entry()
         self.clouds_yaml = json.dumps({"clouds": {"verda": entry}})
         self.verda = Cloud(CloudConfig.from_yaml(self.clouds_yaml))

@@ -51,6 +51,22 @@ async def test_a_control_plane_machine_is_registered_before_it_starts(running: R
     assert server.metadata["vks.role"] == "control-plane"
 
 
+async def test_a_full_server_group_stops_no_worker(running: Region) -> None:
+    quota = {"quota_set": {"server_group_members": 1}}
+    admin = running.under_test.admin.compute
+    answer = admin.put(f"/os-quota-sets/{running.project.id}", quota)
+    assert answer.status_code == 200, answer.text
+    await running.add_cluster()
+    cluster = await running.core_sees_infrastructure()
+    for name in ("w-0", "w-1", "w-2"):
+        await running.add_machine(name, zone=running.under_test.zones[0])
+    for name in ("w-0", "w-1", "w-2"):
+        await running.machine_is_provisioned(name)
+    groups = {group.id: group for group in await running.verda.compute.server_groups()}
+    assert len(groups[cluster.status.server_groups.worker_id].members) == 1
+    assert len(await running.verda.compute.servers()) == 3
+
+
 async def test_deleting_everything_leaves_nothing_in_the_cloud(running: Region) -> None:
     before = await running.census()
     await running.add_cluster()

@@ -53,6 +53,11 @@ def test_a_status_means_an_error(status: int, body: bytes, kind: type[CloudError
             "port",
         ),
         (413, b'{"error": {"message": "too many load balancers"}}', ""),
+        (
+            403,
+            b'{"forbidden": {"message": "Quota exceeded, too many servers in group"}}',
+            "server_group_members",
+        ),
     ],
 )
 def test_a_quota_names_what_is_exhausted(status: int, body: bytes, what: str) -> None:

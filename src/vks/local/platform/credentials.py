@@ -176,7 +176,9 @@ def _quotas(layout: Layout) -> dict[str, Any]:
         return {}
     return {
         "quotas": {
-            "compute": dict.fromkeys(("instances", "cores", "ram", "server_groups"), -1),
+            "compute": dict.fromkeys(
+                ("instances", "cores", "ram", "server_groups", "server_group_members"), -1
+            ),
             "network": dict.fromkeys(
                 ("network", "subnet", "port", "router", "security_group", "security_group_rule"), -1
             ),

@@ -32,7 +32,7 @@ from vks.runtime.result import ReconcileError, Waiting
 from vks.verda.accounts import Account
 from vks.verda.apibalancer import API_PORT
 from vks.verda.compute import MAX_USER_DATA, Server, ServerRequest
-from vks.verda.errors import CloudError, Conflict, NotFound
+from vks.verda.errors import GROUP_MEMBERS, CloudError, Conflict, NotFound, QuotaExceeded
 from vks.verda.network import PortRequest
 from vks.verda.redact import redact
 
@@ -117,7 +117,7 @@ async def _ensure_server(seen: Observation, account: Account, client: Client) ->
     if seen.slot is not None:
         await confirm(client, seen.slot)
     try:
-        server_id = await account.cloud.compute.create_server(seen.owner, request)
+        server_id = await _create_server(seen, account, request)
     except Conflict as error:
         if seen.slot is None:
             raise
@@ -125,6 +125,18 @@ async def _ensure_server(seen: Observation, account: Account, client: Client) ->
     # What Nova would say now, without asking: the poller tells what becomes of it.
     server = Server(id=server_id, name=request.name, status="BUILD", zone=seen.zone)
     return msgspec.structs.replace(seen, server_id=server_id, server=server, server_asked=True)
+
+
+async def _create_server(seen: Observation, account: Account, request: ServerRequest) -> str:
+    """A worker that its group has no room for (Nova's quota is ten by default) is made without:
+    workers are kept apart as far as it goes."""
+    compute = account.cloud.compute
+    try:
+        return await compute.create_server(seen.owner, request)
+    except QuotaExceeded as error:
+        if error.what != GROUP_MEMBERS or seen.owner_machine.is_control_plane:
+            raise
+    return await compute.create_server(seen.owner, request._replace(group_id=None))
 
 
 async def _request(seen: Observation, account: Account, client: Client) -> ServerRequest:

@@ -17,7 +17,7 @@ from vks.kube.objects import Key, KubeObject
 from vks.kube.selectors import Selection
 from vks.runtime.informer import Change, Informer
 from vks.runtime.queue import LOW_PRIORITY, NORMAL_PRIORITY
-from vks.runtime.store import Store
+from vks.runtime.store import Indexers, Store
 from vks.runtime.watches import Enqueue, Source
 
 if TYPE_CHECKING:
@@ -73,10 +73,13 @@ class ClusterSet:
         manager: Manager,
         kinds: Mapping[type[KubeObject], Selection],
         *,
+        indexers: Mapping[type[KubeObject], Indexers[Any]] | None = None,
         user_agent: str = "vks",
     ) -> None:
+        """`indexers` are those of each cluster's stores, by kind."""
         self._manager = manager
         self._kinds = dict(kinds)
+        self._indexers = dict(indexers or {})
         self._user_agent = user_agent
         self._followed: dict[Key, _Followed] = {}
         self._subscribers: list[tuple[type[KubeObject], ClusterMapper[Any], Enqueue]] = []
@@ -165,6 +168,8 @@ class ClusterSet:
                 rng=self._manager.rng,
                 on_health=lambda: self._state_changed(cluster),
             )
+            for name, indexer in self._indexers.get(model, {}).items():
+                informer.store.add_indexer(name, indexer)
             informer.add_handler(self._handler(cluster, model))
             informers[model] = informer
         return informers

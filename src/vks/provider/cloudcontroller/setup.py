@@ -23,7 +23,12 @@ WORKERS = 10
 
 def add_cloud_controller(wiring: Wiring) -> None:
     kinds: dict[type[KubeObject], Selection] = {Node: EVERYTHING, Pod: CONTROL_PLANE_PODS}
-    remotes = ClusterSet(wiring.manager, kinds, user_agent="vks-provider")
+    remotes = ClusterSet(
+        wiring.manager,
+        kinds,
+        indexers={Node: {"provider_id": by_provider_id}},
+        user_agent="vks-provider",
+    )
     given = wiring.client, wiring.stores, wiring.accounts, remotes, wiring.clock
     follower, nodes = ClusterFollower(*given), NodeReconciler(*given)
 
@@ -32,11 +37,8 @@ def add_cloud_controller(wiring: Wiring) -> None:
         remote = remotes.get(cluster)
         if remote is None or not machine.spec.provider_id:
             return []
-        return [
-            node_key(cluster, node.metadata.name)
-            for node in remote.store(Node).list()
-            if node.spec.provider_id == machine.spec.provider_id
-        ]
+        nodes = remote.store(Node).by_index("provider_id", machine.spec.provider_id)
+        return [node_key(cluster, node.metadata.name) for node in nodes]
 
     wiring.manager.add(remotes)
     wiring.add(
@@ -57,6 +59,10 @@ def add_cloud_controller(wiring: Wiring) -> None:
         ],
         workers=WORKERS,
     )
+
+
+def by_provider_id(node: Node) -> Iterable[str]:
+    return (node.spec.provider_id,) if node.spec.provider_id else ()
 
 
 def _cluster_of(cluster: VerdaCluster) -> Iterable[Key]:

@@ -15,14 +15,15 @@ from statistics import fmean
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-_SECONDS = 1.0
+#: Between samples: reading metrics costs the programs that are measured, too.
+_SECONDS = 2.0
 #: The load that a program is held to is that of ten seconds, not of one busy moment.
 WINDOW = 10.0
 #: How many points of a curve are kept.
 _KEPT = 120
 _COUNTED = ("rest_client_requests_total", "controller_runtime_reconcile_total", "workqueue_depth")
 _TICKS = os.sysconf("SC_CLK_TCK")
-_MIB = 2**10  # VmHWM and VmRSS are in KiB
+_MIB = 2**10  # VmHWM is in KiB
 
 #: (second, value)
 Point = tuple[float, float]
@@ -30,10 +31,9 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU seconds since its start, and resident memory (now, at most) in MiB."""
+    """CPU seconds since its start, and the most memory that was resident, in MiB."""
 
     cpu: float
-    rss: float
     peak: float
 
 
@@ -45,10 +45,10 @@ def usage_of(pid: int) -> Usage | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     sizes = {line.split(":")[0]: line.split()[1] for line in status if line.startswith("Vm")}
-    if "VmRSS" not in sizes:
+    if "VmHWM" not in sizes:
         return None  # a zombie
     cpu = (int(fields[11]) + int(fields[12])) / _TICKS
-    return Usage(cpu, int(sizes["VmRSS"]) / _MIB, int(sizes["VmHWM"]) / _MIB)
+    return Usage(cpu, int(sizes["VmHWM"]) / _MIB)
 
 
 @dataclass

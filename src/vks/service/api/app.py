@@ -22,6 +22,7 @@ from vks.service.api.problems import (
 from vks.service.api.routes import (
     clusters,
     details,
+    fleets,
     migration,
     nodes,
     operations,
@@ -62,6 +63,7 @@ def create_app(services: Services) -> FastAPI:
         static_ip,
         operations,
         migration,
+        fleets,
     )
     for module in modules:
         api.include_router(module.router)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from vks.kube.errors import AlreadyExists
 from vks.kube.objects import owner_reference
+from vks.kube.times import parse_time
 from vks.resources.clustermigration import LEAVING, ClusterMigration, MigrationPlan
 from vks.resources.legacycluster import LegacyCluster
 from vks.resources.managedcluster import ManagedCluster
@@ -53,11 +54,13 @@ class PlanView(Model):
 
 
 class PhaseView(Model):
-    """A phase that has begun; `step` is where it is, while it is under way."""
+    """A phase that has begun; `step` is where it is, while it is under way; `seconds` is how long
+    it took."""
 
     name: str
     started_at: str
     finished_at: str | None
+    seconds: int | None
     step: str
 
 
@@ -226,13 +229,29 @@ def _view(migration: ClusterMigration) -> MigrationView:
         rollback=spec.rollback,
         requested=spec.plan_request,
         plan=_plan(status.plan) if status.plan is not None else None,
-        phases=[
-            PhaseView(name=p.name, started_at=p.started_at, finished_at=p.finished_at, step=p.step)
-            for p in status.phases
-        ],
+        phases=phase_views(migration),
         nodes=[ProgressView(name=node.name, step=node.step) for node in status.nodes],
         message=f"{waits.reason}: {waits.message}" if waits is not None else "",
     )
+
+
+def phase_views(migration: ClusterMigration) -> list[PhaseView]:
+    return [
+        PhaseView(
+            name=phase.name,
+            started_at=phase.started_at,
+            finished_at=phase.finished_at,
+            seconds=seconds_between(phase.started_at, phase.finished_at),
+            step=phase.step,
+        )
+        for phase in migration.status.phases
+    ]
+
+
+def seconds_between(began: str | None, ended: str | None) -> int | None:
+    if began is None or ended is None:
+        return None
+    return round((parse_time(ended) - parse_time(began)).total_seconds())
 
 
 def _plan(plan: MigrationPlan) -> PlanView:

@@ -1,7 +1,7 @@
 """Cluster API looks at the control plane when it knows every node of it.
 
-The control plane provider removes etcd members whose machines it does not find: each machine has to
-be known by its node first.
+The control plane provider removes etcd members whose machines it does not find: each control plane
+has to be known by its node first. A worker that has no node is repaired as any other.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ async def _require_nodes(scope: Scope) -> None:
     machines = {machine.metadata.name: machine for machine in await machines_of(scope)}
     missing = sorted(
         node.metadata.name
-        for node in scope.nodes
+        for node in scope.control_planes
         if (machine := machines.get(node.metadata.name)) is None
         or machine.status.node_ref is None
         or machine.status.node_ref.name != node.metadata.name

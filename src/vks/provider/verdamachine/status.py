@@ -77,10 +77,12 @@ def _node_message(seen: Observation) -> str:
 
 
 def new_status(seen: Observation, old: VerdaMachineStatus) -> VerdaMachineStatus:
-    """The status without conditions. What was reached once stays."""
+    """The status without conditions. What was reached once stays; a server that was taken over
+    with its provider id was provisioned by its former owner, even if it has died since."""
     server = seen.server
     active = server is not None and server.status == "ACTIVE"
-    provisioned = True if active else old.initialization.provisioned
+    known = seen.adopted and seen.server_asked and bool(seen.machine.spec.provider_id)
+    provisioned = True if active or known else old.initialization.provisioned
     zone = server.zone if server is not None and server.zone else None
     addresses = old.addresses
     if server is not None and (server.ips or seen.port_ip):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from vks.kube.client import Client
@@ -16,12 +17,16 @@ POLL = 1.0
 
 
 class Release:
-    """And back: it is in charge again, of a cluster that is well."""
+    """Of a cluster that is whole: nobody would finish what the provisioner is about to do. And
+    back: it is in charge again, of a cluster that is well."""
 
     name = "Release"
 
     async def do(self, scope: Scope) -> None:
         if not scope.cluster.released:
+            missing = unfinished(scope.cluster, scope.nodes)
+            if missing:
+                raise Waiting("WaitingForLegacy", missing, POLL)
             await release(scope.client, scope.cluster, "Control")
         require_released(scope.cluster)
 
@@ -35,10 +40,23 @@ class Release:
             if released is not None and released.status == "True":
                 message = f"{obj.metadata.name} is not taken back yet"
                 raise Waiting("WaitingForLegacy", message, POLL)
-        ready = find_condition(scope.cluster.status.conditions, READY)
+        missing = unfinished(scope.cluster, scope.nodes)
+        if missing:
+            raise Waiting("WaitingForLegacy", missing, POLL)
+
+
+def unfinished(cluster: LegacyCluster, nodes: Sequence[LegacyNode]) -> str:
+    """What the legacy provisioner is about to change; empty: nothing. `nodes` are all that stay."""
+    pools = [zone.replicas for pool in cluster.spec.node_pools for zone in pool.zones]
+    wanted = cluster.spec.control_plane.replicas + sum(pools)
+    if len(nodes) != wanted:
+        return f"{wanted} nodes are wanted, there are {len(nodes)}"
+    objects: list[LegacyCluster | LegacyNode] = [cluster, *nodes]
+    for obj in objects:
+        ready = find_condition(obj.status.conditions, READY)
         if ready is None or ready.status != "True":
-            message = ready.message if ready is not None else ""
-            raise Waiting("WaitingForLegacy", message, POLL)
+            return f"{obj.metadata.name} is not ready: {ready.message if ready else ''}"
+    return ""
 
 
 async def release(

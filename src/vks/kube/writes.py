@@ -15,8 +15,8 @@ from vks.kube.objects import Key, KubeObject, Resource
 
 
 class Write(NamedTuple):
-    """A write that the server has confirmed. `resource_version` is empty when a delete took
-    the object away at once."""
+    """A write that the server has confirmed. `resource_version` is empty when it took the object
+    away at once: a delete, or the last finalizer of what is being deleted."""
 
     client: object
     resource: Resource
@@ -46,16 +46,19 @@ def note_write(client: object, resource: Resource, body: KubeObject | Mapping[st
         return
     if isinstance(body, KubeObject):
         meta = body.metadata
-        write = Write(client, resource, body.key, meta.uid, meta.resource_version, meta.labels)
+        gone = meta.deletion_timestamp is not None and not meta.finalizers
+        version = "" if gone else meta.resource_version
+        write = Write(client, resource, body.key, meta.uid, version, meta.labels)
     else:
         raw = body.get("metadata", {})
         key = Key(raw.get("namespace", ""), raw.get("name", ""))
+        gone = "deletionTimestamp" in raw and not raw.get("finalizers")
         write = Write(
             client,
             resource,
             key,
             raw.get("uid", ""),
-            raw.get("resourceVersion", ""),
+            "" if gone else raw.get("resourceVersion", ""),
             raw.get("labels", {}),
         )
     record.append(write)

@@ -13,6 +13,7 @@ import asyncio
 import heapq
 import itertools
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,15 +26,18 @@ DECREASE = 0.9
 #: none has been refused for QUIET seconds, three times after twice as long.
 INCREASE = 0.005
 QUIET = 20.0
-#: Calls a second that are always tried.
-SLOWEST = 2.0
+#: Calls a second that are tried unless half of them are refused: a cloud that refuses now and then,
+#: however slowly it is asked, has another reason.
+SLOWEST = 5.0
 #: Seconds that a call waits here when the cloud names a time; a longer wait is left to the caller's
 #: queue, and calls are refused without asking until it is over.
 SHORT_WAIT = 2.0
 #: Seconds without a refusal after which the rate is unknown again.
 FORGET = 300.0
-#: Seconds over which a rate is measured at least: a cloud lets so much pass at once.
-_BURST = 1.0
+#: Seconds over which a rate is measured: a cloud lets about so much pass at once.
+_WINDOW = 1.0
+#: Calls of which the share of refusals is taken.
+_LATEST = 20
 
 _urgent: ContextVar[bool] = ContextVar("urgent", default=False)
 
@@ -56,8 +60,8 @@ class Pace:
         """`clock`: seconds that only ever grow; the event loop's unless tested."""
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._rate: float | None = None
-        self._through = 0  # calls that were not refused since `_since`
-        self._since = -math.inf
+        self._taken: deque[float] = deque()
+        self._latest: deque[bool] = deque(maxlen=_LATEST)  # whether they were refused
         self._next = -math.inf  # no call before
         self._refused_at = -math.inf
         self._held_until = -math.inf  # the cloud's own word
@@ -94,25 +98,30 @@ class Pace:
     def taken(self) -> None:
         """A call was answered, and not with a refusal."""
         now = self._clock()
-        if self._rate is None and now - self._since > _BURST:
-            self._since, self._through = now, 0
-        self._through += 1
+        self._latest.append(False)
+        self._taken.append(now)
+        self._trim(now)
 
-    def refused(self, retry_after: float) -> None:
-        """A call was refused; the cloud asks for that many seconds of silence."""
+    async def refused(self, retry_after: float) -> None:
+        """A call was refused; waits for as long as the cloud asks. Raises RateLimited when that is
+        too long."""
         now = self._clock()
-        if now >= self._held_until:  # else it was on its way with the one that was refused first
-            through = self._through / max(_BURST, now - self._since)
+        self._latest.append(True)
+        self._trim(now)
+        if now - self._refused_at >= _WINDOW:  # else it was on its way with others
+            slowest = SLOWEST if sum(self._latest) <= _LATEST / 2 else SLOWEST / 10
             known = math.inf if self._rate is None else self._rate
-            self._rate = max(SLOWEST, DECREASE * min(known, through))
-        self._refused_at = now
-        self._held_until = max(self._held_until, now + retry_after)
-        self._since, self._through = self._held_until, 0
+            through = len(self._taken) / _WINDOW
+            self._rate = max(slowest, DECREASE * min(known, through))
+            self._refused_at = now
         if retry_after > SHORT_WAIT:
+            self._held_until = max(self._held_until, now + retry_after)
             for _, _, waiter in self._waiting:
                 if not waiter.done():
                     waiter.set_exception(_too_far(retry_after))
             self._waiting.clear()
+            raise _too_far(retry_after)
+        await asyncio.sleep(retry_after)
 
     def _earliest(self) -> float:
         return max(self._next, self._held_until)
@@ -120,6 +129,10 @@ class Pace:
     def _spend(self, now: float) -> None:
         if self._rate is not None:
             self._next = max(now, self._next) + 1.0 / self._rate
+
+    def _trim(self, now: float) -> None:
+        while self._taken and self._taken[0] < now - _WINDOW:
+            self._taken.popleft()
 
     def _grow(self, now: float) -> None:
         """The rate is used to the full: a little more may get through."""

@@ -111,7 +111,7 @@ class Transport:
                     self._call, service, method, path, body, params, headers, read_timeout
                 )
             except RateLimited as error:
-                self._pace.refused(error.retry_after)
+                await self._pace.refused(error.retry_after)
             except Unavailable:
                 if attempt == ATTEMPTS or method not in _REPEATABLE:
                     raise

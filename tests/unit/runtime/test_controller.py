@@ -7,6 +7,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from tests.support import virtual
@@ -265,6 +266,33 @@ def test_a_key_waits_until_the_cache_shows_its_own_write(delay: float, expected:
             first, second = runs[:2]
             assert second[0] - first[0] == pytest.approx(expected, abs=0.1)
             assert second[1] == (1 if delay < 5 else 0)
+
+    virtual.run(main())
+
+
+def test_an_object_that_lost_its_last_finalizer_is_not_looked_at_again() -> None:
+    async def main() -> None:
+        api = FakeApi()
+        api.put("a", deletion_timestamp="2026-01-01T00:00:00Z", finalizers=("mine",))
+        seen: list[bool] = []
+        loop = asyncio.get_running_loop()
+
+        async def reconcile(key: Key) -> Result:
+            cached = rig.informer.store.get(key)
+            seen.append(cached is not None)
+            if cached is not None:
+                # The answer is the object as it was last; the watch tells later that it is gone.
+                meta = msgspec.structs.replace(cached.metadata, finalizers=())
+                note_write(api, Thing.resource, msgspec.structs.replace(cached, metadata=meta))
+                loop.call_later(1.0, api.delete, "a")
+                rig.controller.enqueue(key)  # somebody has it looked at again at once
+            return DONE
+
+        rig = Rig(reconcile, api)
+        async with running(rig):
+            await asyncio.sleep(20)
+        assert seen[0] is True
+        assert not any(seen[1:])
 
     virtual.run(main())
 

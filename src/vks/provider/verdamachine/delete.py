@@ -25,6 +25,8 @@ DRAINING = "Draining"
 #: Seconds between "no new connections" and the end: what an API request usually takes.
 DRAIN = 2.0
 POLL = 1.0
+#: The poller tells when a server is gone; this is for one that it has lost.
+SERVER_POLL = 5.0
 
 
 async def delete_all(
@@ -94,13 +96,11 @@ def _is_control_plane(machine: VerdaMachine) -> bool:
 async def _delete_servers(machine: VerdaMachine, account: Account) -> None:
     compute = account.cloud.compute
     owner = owner_id(machine)
-    ids = {server.id for server in await compute.servers_of(owner)}
-    if machine.status.server_id:
-        ids.add(machine.status.server_id)
+    listed = {server.id: server for server in await compute.servers_of(owner)}
     left = []
-    for server_id in sorted(ids):
+    for server_id in sorted({*listed, machine.status.server_id or ""} - {""}):
         account.poller.follow(server_id, machine.key, waiting=True)
-        server = await compute.find_server(server_id)
+        server = listed.get(server_id) or await compute.find_server(server_id)
         if server is None or server.status == "DELETED":
             account.poller.forget(server_id)
             continue
@@ -108,7 +108,8 @@ async def _delete_servers(machine: VerdaMachine, account: Account) -> None:
         if server.task_state != "deleting":
             await compute.delete_server(server_id)
     if left:
-        raise Waiting("ServerDeleting", f"waiting for server {', '.join(left)} to be gone", POLL)
+        message = f"waiting for server {', '.join(left)} to be gone"
+        raise Waiting("ServerDeleting", message, SERVER_POLL)
 
 
 async def _delete_ports(machine: VerdaMachine, account: Account) -> None:

@@ -183,6 +183,9 @@ def _etcd(programs: Path, data: Path, inner: Mapping[str, int]) -> tuple[str, ..
         f"--initial-cluster=default={peer}",
         # The region does not outlive a crash of its machine; of a process it does.
         "--unsafe-no-fsync",
+        # 2 GiB by default: replacing a thousand machines writes more than that in the time for
+        # which history is kept. More than 8 GiB etcd advises against.
+        f"--quota-backend-bytes={8 * 2**30}",
         "--auto-compaction-mode=periodic",
         "--auto-compaction-retention=15m",
         "--log-level=warn",

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
 import yaml
@@ -59,23 +58,13 @@ class Plane:
 
     async def cloud_calls(self) -> dict[str, int]:
         """How many calls of each kind the cloud has answered."""
-        calls: dict[str, int] = (await self._admin("GET", "/calls"))["calls"]
-        return calls
-
-    async def limit_cloud(self, rate: float) -> None:
-        """`rate` in requests per second; 0 lifts the limit."""
-        await self._admin("PUT", "/rate-limit", {"rate": rate})
-
-    async def _admin(self, method: str, path: str, body: Any = None) -> Any:
         secrets = json.loads(self.layout.passwords.read_text())
         headers = {"X-Operator-Token": secrets["operator_token"]}
-        url = f"http://127.0.0.1:{self.instance.ports()['cloud']}/admin{path}"
-        async with (
-            aiohttp.ClientSession(headers=headers) as session,
-            session.request(method, url, json=body) as answer,
-        ):
+        url = f"http://127.0.0.1:{self.instance.ports()['cloud']}/admin/calls"
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
             answer.raise_for_status()
-            return await answer.json()
+            calls: dict[str, int] = (await answer.json())["calls"]
+        return calls
 
 
 @contextmanager

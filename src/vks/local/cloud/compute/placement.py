@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from vks.local.cloud.compute.tables import Server, ServerGroup
+from vks.local.cloud.compute.tables import ServerGroup
+
+
+class Placed(NamedTuple):
+    """Where a server is."""
+
+    host: str
+    zone: str
+    group_id: str | None
 
 
 def choose_host(
     zones: Mapping[str, Sequence[str]],
-    servers: Sequence[Server],
+    servers: Sequence[Placed],
     zone: str | None,
     group: ServerGroup | None,
 ) -> tuple[str, str] | None:

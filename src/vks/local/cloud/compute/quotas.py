@@ -44,11 +44,13 @@ def limit_of(db: Database, project_id: str, resource: str) -> float:
 
 
 def used(db: Database, project_id: str) -> dict[str, int]:
-    servers = SERVERS.find(db, project_id=project_id, deleted=False)
+    flavors = [
+        flavor for (flavor,) in SERVERS.pick(db, "flavor", project_id=project_id, deleted=False)
+    ]
     return {
-        "instances": len(servers),
-        "cores": sum(server.flavor.vcpus for server in servers),
-        "ram": sum(server.flavor.ram for server in servers),
+        "instances": len(flavors),
+        "cores": sum(flavor.vcpus for flavor in flavors),
+        "ram": sum(flavor.ram for flavor in flavors),
         "server_groups": SERVER_GROUPS.count(db, project_id=project_id),
     }
 

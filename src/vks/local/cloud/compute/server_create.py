@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 
 from vks.local.cloud.compute.nics import groups_for, interfaces_for
-from vks.local.cloud.compute.placement import choose_host
+from vks.local.cloud.compute.placement import Placed, choose_host
 from vks.local.cloud.compute.quotas import limit_of, reserve_servers
 from vks.local.cloud.compute.server_groups import find_group
 from vks.local.cloud.compute.server_request import parse_request
@@ -83,7 +83,9 @@ def _record(
 ) -> Server:
     """Write one server down; without a valid host it is an ERROR from the start, as in Nova."""
     server_id = new_uuid()
-    others = SERVERS.find(call.db, deleted=False)
+    others = [
+        Placed(*found) for found in SERVERS.pick(call.db, "host", "zone", "group_id", deleted=False)
+    ]
     open_zones = {
         name: hosts
         for name, hosts in call.cloud.settings.zones.items()

@@ -50,7 +50,7 @@ def _schema(call: Call) -> Json:
 
 
 def _view(call: Call, group: ServerGroup) -> Json:
-    members = [row.id for row in SERVERS.find(call.db, group_id=group.id, deleted=False)]
+    members = [found for (found,) in SERVERS.pick(call.db, "id", group_id=group.id, deleted=False)]
     view: Json = {"id": group.id, "name": group.name, "members": members}
     if call.at_least(64):
         view["policy"] = group.policy

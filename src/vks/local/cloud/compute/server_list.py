@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import Any
 
 from vks.local.cloud.compute.pages import page
 from vks.local.cloud.compute.server_views import addresses, brief_view, full_view, status_of
@@ -41,19 +42,22 @@ def _rows(call: Call) -> list[Server]:
         raise forbidden(
             "Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed."
         )
-    where: dict[str, str] = {} if wants_all else {"project_id": call.caller.project}
+    where: dict[str, Any] = {} if wants_all else {"project_id": call.caller.project}
     project = call.query.get("project_id", call.query.get("tenant_id"))
     if wants_all and project:
         where["project_id"] = project
-    rows = SERVERS.find(call.db, **where)
     since, before = _time(call, "changes-since"), _time(call, "changes-before")
+    if since is None and before is None:
+        where["deleted"] = call.caller.is_admin and call.flag("deleted")
+    if "tags" in call.query:  # whoever looks for his own among thousands names a tag
+        wanted = {*call.query["tags"].split(",")}
+        tagged = SERVERS.pick(call.db, "id", "tags", **where)
+        where["id"] = [found for found, tags in tagged if wanted <= {*tags}]
+    rows = SERVERS.summaries(call.db, **where)
     if since is not None:
         rows = [row for row in rows if parse_time(row.updated_at) >= since]
     if before is not None:
         rows = [row for row in rows if parse_time(row.updated_at) <= before]
-    wants_deleted = call.caller.is_admin and call.flag("deleted")
-    if since is None and before is None:
-        rows = [row for row in rows if row.deleted == wants_deleted]
     return rows
 
 
@@ -77,7 +81,6 @@ def _matches(call: Call, server: Server) -> bool:
         ("key_name", lambda text: server.key_name == text),
         ("user_id", lambda text: server.user_id == text),
         ("ip", lambda text: _has_address(call, server, text)),
-        ("tags", lambda text: all(tag in server.tags for tag in text.split(","))),
         ("tags-any", lambda text: any(tag in server.tags for tag in text.split(","))),
         ("not-tags", lambda text: not all(tag in server.tags for tag in text.split(","))),
         ("not-tags-any", lambda text: not any(tag in server.tags for tag in text.split(","))),

@@ -92,7 +92,7 @@ class ComputeQuota(Row, frozen=True, kw_only=True):
 
 FLAVORS = Table("flavors", Flavor, constraints=("UNIQUE (name)",))
 KEYPAIRS = Table("keypairs", Keypair, key=("user_id", "name"))
-SERVERS = Table("servers", Server, indexes=("project_id", "group_id"))
+SERVERS = Table("servers", Server, indexes=("project_id", "group_id"), large=("user_data",))
 VOLUMES = Table("volumes", Volume, key=("server_id",))
 SERVER_GROUPS = Table("server_groups", ServerGroup, indexes=("project_id",))
 COMPUTE_QUOTAS = Table("compute_quotas", ComputeQuota, key=("project_id", "resource"))

@@ -54,7 +54,8 @@ class Column:
 
 
 class Table(Generic[R]):
-    """One resource's table. `constraints` are SQL table constraints (UNIQUE, FOREIGN KEY …)."""
+    """One resource's table. `constraints` are SQL table constraints (UNIQUE, FOREIGN KEY …);
+    `large` columns are nullable, and left out of summaries."""
 
     def __init__(
         self,
@@ -64,12 +65,14 @@ class Table(Generic[R]):
         key: tuple[str, ...] = ("id",),
         constraints: tuple[str, ...] = (),
         indexes: tuple[str, ...] = (),
+        large: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.row = row
         self.key = key
         self._constraints = constraints
         self._indexes = indexes
+        self._large = large
         hints = get_type_hints(row)
         self.columns = {field: Column(field, hints[field]) for field in row.__struct_fields__}
 
@@ -99,9 +102,27 @@ class Table(Generic[R]):
 
     def find(self, db: Database, order: str = "rowid", **where: Any) -> list[R]:
         """The rows whose columns equal the given values; a list means «one of these»."""
+        return self._select(db, ", ".join(self.columns), order, where)
+
+    def summaries(self, db: Database, **where: Any) -> list[R]:
+        """What `find` finds, but with None in the columns that are large."""
+        names = (f"NULL AS {name}" if name in self._large else name for name in self.columns)
+        return self._select(db, ", ".join(names), "rowid", where)
+
+    def _select(self, db: Database, what: str, order: str, where: Mapping[str, Any]) -> list[R]:
         clause, values = self._where(where)
-        sql = f"SELECT * FROM {self.name}{clause} ORDER BY {order}"  # noqa: S608
+        sql = f"SELECT {what} FROM {self.name}{clause} ORDER BY {order}"  # noqa: S608
         return [self._load(found) for found in db.query(sql, values)]
+
+    def pick(self, db: Database, *names: str, **where: Any) -> list[tuple[Any, ...]]:
+        """These columns alone of the rows that `find` would find."""
+        clause, values = self._where(where)
+        columns = [self.columns[name] for name in names]
+        sql = f"SELECT {', '.join(names)} FROM {self.name}{clause} ORDER BY rowid"  # noqa: S608
+        return [
+            tuple(column.load(value) for column, value in zip(columns, found, strict=True))
+            for found in db.query(sql, values)
+        ]
 
     def get(self, db: Database, **where: Any) -> R | None:
         rows = self.find(db, **where)

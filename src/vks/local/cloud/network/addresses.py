@@ -116,7 +116,7 @@ def _next_free(
     for a while: neighbours still have its old MAC in their caches.
     """
     for subnet in subnets:
-        taken = {row.ip_address for row in ALLOCATIONS.find(db, subnet_id=subnet.id)}
+        taken = {found for (found,) in ALLOCATIONS.pick(db, "ip_address", subnet_id=subnet.id)}
         for address in _from(subnet):
             if str(address) not in taken and str(address) != subnet.gateway_ip:
                 SUBNETS.update(db, subnet, last_address=str(address))

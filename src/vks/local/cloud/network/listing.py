@@ -79,7 +79,7 @@ def candidates(call: Call, table: Table[T]) -> list[T]:
     """The visible rows, narrowed by those filters that the database can judge."""
     where: dict[str, Any] = {
         name: call.query.getall(name)
-        for name in ("id", "network_id", "device_id", "security_group_id", "name")
+        for name in ("id", "network_id", "device_id", "security_group_id", "name", "description")
         if name in call.query and name in table.columns
     }
     if call.caller.is_admin:

@@ -120,8 +120,7 @@ def service_port_in_use(port: Port) -> ApiError:
 
 def _free_mac(db: Database, network_id: str) -> str:
     """In fa:16:3e, which is Neutron's own prefix."""
-    taken = {port.mac_address for port in PORTS.find(db, network_id=network_id)}
     while True:
         mac = "fa:16:3e:" + ":".join(f"{byte:02x}" for byte in secrets.token_bytes(3))
-        if mac not in taken:
+        if not PORTS.count(db, network_id=network_id, mac_address=mac):
             return mac

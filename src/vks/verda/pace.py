@@ -14,8 +14,8 @@ import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 
 from vks.verda.errors import RateLimited
@@ -54,11 +54,14 @@ def urgent() -> Iterator[None]:
 
 
 class Pace:
-    """Of the calls of one credential. Await `turn` before each, and tell how it was answered."""
+    """Of the calls of one credential. Make each in a `turn`, and tell how it was answered."""
 
-    def __init__(self, clock: Callable[[], float] | None = None) -> None:
-        """`clock`: seconds that only ever grow; the event loop's unless tested."""
+    def __init__(self, at_once: int, clock: Callable[[], float] | None = None) -> None:
+        """`at_once` calls are under way at most. `clock`: seconds that only ever grow; the event
+        loop's unless tested."""
+        self._at_once = at_once
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
+        self._under_way = 0
         self._rate: float | None = None
         self._taken: deque[float] = deque()
         self._latest: deque[bool] = deque(maxlen=_LATEST)  # whether they were refused
@@ -74,26 +77,25 @@ class Pace:
         """Calls a second; None while no limit is known."""
         return self._rate
 
-    async def turn(self) -> None:
-        """Waits until the call may be made. Raises RateLimited when that is too far away."""
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Waits until a call may be made, which is over when the block is. Raises RateLimited when
+        that is too far away."""
         now = self._clock()
         if self._held_until - now > SHORT_WAIT:
             raise _too_far(self._held_until - now)
         if now - self._refused_at > FORGET:
             self._rate = None
-        if not self._waiting and now >= self._earliest():
-            self._spend(now)
-            return
         waiter = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (not _urgent.get(), next(self._order), waiter))
-        self._arm()
+        self._give()
         try:
             await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():
-                self._next = now  # the turn goes to the next one
-                self._arm()
-            raise
+            yield
+        finally:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._under_way -= 1
+            self._give()
 
     def taken(self) -> None:
         """A call was answered, and not with a refusal."""
@@ -109,6 +111,8 @@ class Pace:
         self._latest.append(True)
         self._trim(now)
         if now - self._refused_at >= _WINDOW:  # else it was on its way with others
+            if self._rate is None:  # a first guess: let the cloud have in reserve what it is off by
+                self._next = now + retry_after
             slowest = SLOWEST if sum(self._latest) <= _LATEST / 2 else SLOWEST / 10
             known = math.inf if self._rate is None else self._rate
             through = len(self._taken) / _WINDOW
@@ -123,12 +127,28 @@ class Pace:
             raise _too_far(retry_after)
         await asyncio.sleep(retry_after)
 
-    def _earliest(self) -> float:
-        return max(self._next, self._held_until)
+    def _give(self) -> None:
+        """Turns to those who are first, as many as there are now."""
+        now = self._clock()
+        while self._waiting and self._under_way < self._at_once:
+            wait = max(self._next, self._held_until) - now
+            if wait > 0:
+                self._call_again(wait)
+                return
+            _, _, waiter = heapq.heappop(self._waiting)
+            if waiter.done():
+                continue  # its caller gave up
+            if self._rate is not None:
+                self._next = max(now, self._next) + 1.0 / self._rate
+                if self._waiting:
+                    self._grow(now)
+            self._under_way += 1
+            waiter.set_result(None)
 
-    def _spend(self, now: float) -> None:
-        if self._rate is not None:
-            self._next = max(now, self._next) + 1.0 / self._rate
+    def _call_again(self, wait: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(wait, self._give)
 
     def _trim(self, now: float) -> None:
         while self._taken and self._taken[0] < now - _WINDOW:
@@ -139,26 +159,6 @@ class Pace:
         if self._rate is not None:
             share = INCREASE * (1.0 + (now - self._refused_at) / QUIET)
             self._rate *= 1.0 + share / self._rate
-
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        delay = max(0.0, self._earliest() - self._clock())
-        self._timer = asyncio.get_running_loop().call_later(delay, self._give)
-
-    def _give(self) -> None:
-        """The next turn to whoever is first."""
-        self._timer = None
-        now = self._clock()
-        while self._waiting and now >= self._earliest():
-            _, _, waiter = heapq.heappop(self._waiting)
-            if waiter.done():
-                continue
-            self._grow(now)
-            self._spend(now)
-            waiter.set_result(None)
-        if self._waiting:
-            self._arm()
 
 
 def _too_far(seconds: float) -> RateLimited:

@@ -78,7 +78,7 @@ class Transport:
         self.config = config
         self.plugin = plugin
         self._pool = pool
-        self._pace = Pace()
+        self._pace = Pace(THREADS)
         self._read_timeout = read_timeout
         self._rng = rng or random.Random()  # noqa: S311 (jitter)
         verify = (config.cacert or True) if config.verify else False
@@ -103,27 +103,36 @@ class Transport:
         read_timeout: float | None = None,
     ) -> Answer:
         """One call. Raises CloudError for every status from 400 on and for a lost answer."""
+        call = service, method, path, body, params, headers, read_timeout
         attempt = 1
         while True:
-            await self._pace.turn()
             try:
-                answer: Answer = await self._in_thread(
-                    self._call, service, method, path, body, params, headers, read_timeout
-                )
-            except RateLimited as error:
-                await self._pace.refused(error.retry_after)
+                answer = await self._in_turn(*call)
             except Unavailable:
                 if attempt == ATTEMPTS or method not in _REPEATABLE:
                     raise
                 pause = BACKOFF * 2 ** (attempt - 1) * self._rng.uniform(0.5, 1.5)
                 attempt += 1
                 await asyncio.sleep(pause)
+            else:
+                if isinstance(answer, Answer):
+                    return answer
+                await self._pace.refused(answer.retry_after)
+
+    async def _in_turn(self, *call: Any) -> Answer | RateLimited:
+        """The answer, or the cloud's refusal to take the call now. Raises CloudError."""
+        async with self._pace.turn():
+            try:
+                answer: Answer = await self._in_thread(self._call, *call)
+            except RateLimited as refusal:
+                return refusal
+            except Unavailable:
+                raise
             except CloudError:
                 self._pace.taken()
                 raise
-            else:
-                self._pace.taken()
-                return answer
+        self._pace.taken()
+        return answer
 
     async def get(self, service: Service, path: str, name: str, model: type[T]) -> T:
         """GET one object out of its envelope `{name: …}`."""

@@ -14,6 +14,7 @@ from vks.verda.errors import RateLimited
 from vks.verda.pace import SLOWEST, Pace, urgent
 
 WORKERS = 20
+AT_ONCE = 8
 
 
 @dataclass
@@ -34,8 +35,8 @@ class LimitedCloud:
     async def call(self, pace: Pace, name: str = "") -> None:
         """Until it has been taken."""
         while True:
-            await pace.turn()
-            await asyncio.sleep(0.01)  # on its way
+            async with pace.turn():
+                await asyncio.sleep(0.01)  # on its way
             now = asyncio.get_running_loop().time()
             self.level = min(self.burst, self.level + (now - self.filled) * self.rate)
             self.filled = now
@@ -51,7 +52,7 @@ class LimitedCloud:
 
 async def _work(cloud: LimitedCloud, calls: int) -> float:
     """Seconds that the workers needed for the calls, each worker one at a time."""
-    pace = Pace()
+    pace = Pace(AT_ONCE)
     left = iter(range(calls))
 
     async def worker() -> None:
@@ -67,7 +68,7 @@ async def _work(cloud: LimitedCloud, calls: int) -> float:
 
 def test_a_cloud_without_a_limit_is_not_held_up() -> None:
     cloud = LimitedCloud(rate=1e9, burst=1e9)
-    assert run_virtual(_work(cloud, 2000)) == pytest.approx(1.0, rel=0.1)
+    assert run_virtual(_work(cloud, 2000)) == pytest.approx(2000 / AT_ONCE * 0.01, rel=0.1)
     assert cloud.answers["refused"] == 0
 
 
@@ -80,18 +81,18 @@ def test_only_the_limit_holds_up_and_little_is_wasted(rate: float, seconds_at_on
     assert took < 1.1 * (calls - cloud.burst) / rate + 2.0
     # Those that were on their way when the limit was met first, again after what the cloud had let
     # pass at once, and a few that try it again.
-    assert cloud.answers["refused"] <= 2 * WORKERS + calls / 50
+    assert cloud.answers["refused"] <= 2 * AT_ONCE + calls / 50
 
 
-@pytest.mark.parametrize("share", [0.2, 0.4])
+@pytest.mark.parametrize("share", [0.1, 0.25])
 def test_refusals_that_have_another_reason_do_not_stop_everything(share: float) -> None:
     async def story() -> float:
-        rng, pace = Random(1), Pace()
+        rng, pace = Random(1), Pace(AT_ONCE)
 
         async def call() -> None:
             while True:
-                await pace.turn()
-                await asyncio.sleep(0.01)
+                async with pace.turn():
+                    await asyncio.sleep(0.01)
                 if rng.random() >= share:
                     return pace.taken()
                 await pace.refused(1.0)
@@ -104,7 +105,7 @@ def test_refusals_that_have_another_reason_do_not_stop_everything(share: float) 
 
 def test_a_limit_that_is_lifted_is_noticed() -> None:
     async def story() -> tuple[float, float]:
-        cloud, pace = LimitedCloud(rate=10.0, burst=10.0), Pace()
+        cloud, pace = LimitedCloud(rate=10.0, burst=10.0), Pace(AT_ONCE)
         for _ in range(30):
             await asyncio.gather(*(cloud.call(pace) for _ in range(10)))
         limited = pace.rate
@@ -116,13 +117,13 @@ def test_a_limit_that_is_lifted_is_noticed() -> None:
         return limited, asyncio.get_running_loop().time() - began
 
     limited, took = run_virtual(story())
-    assert 8.0 < limited < 11.0
+    assert 8.0 < limited < 12.0
     assert took < 120.0
 
 
 def test_what_is_urgent_overtakes_what_waits() -> None:
     async def story() -> LimitedCloud:
-        cloud, pace = LimitedCloud(rate=10.0, burst=10.0), Pace()
+        cloud, pace = LimitedCloud(rate=10.0, burst=10.0), Pace(AT_ONCE)
 
         async def deletion() -> None:
             await asyncio.sleep(5.0)
@@ -138,7 +139,7 @@ def test_what_is_urgent_overtakes_what_waits() -> None:
 
 def test_a_long_pause_is_left_to_the_caller_and_nothing_is_asked_meanwhile() -> None:
     async def story() -> tuple[list[float], int]:
-        cloud, pace = LimitedCloud(rate=10.0, burst=1.0, retry_after=30.0), Pace()
+        cloud, pace = LimitedCloud(rate=10.0, burst=1.0, retry_after=30.0), Pace(AT_ONCE)
         waits = []
         await cloud.call(pace)
         for _ in range(3):
@@ -158,7 +159,7 @@ def test_a_long_pause_is_left_to_the_caller_and_nothing_is_asked_meanwhile() -> 
 
 def test_those_who_wait_learn_of_a_long_pause() -> None:
     async def story() -> int:
-        cloud, pace = LimitedCloud(rate=2.0, burst=2.0), Pace()
+        cloud, pace = LimitedCloud(rate=2.0, burst=2.0), Pace(AT_ONCE)
         calls = [asyncio.create_task(cloud.call(pace)) for _ in range(20)]
         await asyncio.sleep(3.0)
         with pytest.raises(RateLimited):
@@ -171,7 +172,7 @@ def test_those_who_wait_learn_of_a_long_pause() -> None:
 
 def test_a_caller_who_gives_up_does_not_take_a_turn_along() -> None:
     async def story() -> float:
-        cloud, pace = LimitedCloud(rate=5.0, burst=5.0), Pace()
+        cloud, pace = LimitedCloud(rate=5.0, burst=5.0), Pace(AT_ONCE)
         calls = [asyncio.create_task(cloud.call(pace)) for _ in range(60)]
         await asyncio.sleep(2.0)
         for call in calls[:50]:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import yaml
@@ -39,8 +39,15 @@ class Peer:
     metrics: str
 
 
-def built(cache: Path, progress: Progress) -> tuple[Path, list[dict[str, Any]]]:
-    """The program and its definitions. Raises CommandError or ToolchainError."""
+class Program(NamedTuple):
+    """The provider, and the definitions of its kinds."""
+
+    path: Path
+    definitions: list[dict[str, Any]]
+
+
+def built(cache: Path, progress: Progress) -> Program:
+    """Raises CommandError or ToolchainError."""
     program = ensure_in_memory_provider(cache, progress)
     project = upstream_directory() / PROJECT
     texts = [(project / "go.mod").read_text()]
@@ -50,20 +57,18 @@ def built(cache: Path, progress: Progress) -> tuple[Path, list[dict[str, Any]]]:
     definitions = [yaml.safe_load(path.read_text()) for path in sorted(bases.glob("*.yaml"))]
     for definition in definitions:
         definition["metadata"]["labels"] = _LABELS
-    return program, definitions
+    return Program(program, definitions)
 
 
 @asynccontextmanager
-async def running_peer(
-    plane: Plane, client: Client, program: Path, definitions: list[dict[str, Any]]
-) -> AsyncIterator[Peer]:
+async def running_peer(plane: Plane, client: Client, program: Program) -> AsyncIterator[Peer]:
     """Runs until the block ends, with the flags that upstream's managers have by default."""
-    await install(client, definitions)
+    await install(client, program.definitions)
     ports = plane.instance.allocate("peer-ports.json", {"webhook": 0, "health": 0, "metrics": 0})
     log = (plane.instance.logs / "capi-in-memory.log").open("ab")
     process = subprocess.Popen(  # noqa: ASYNC220 - does not wait for it
         [
-            program,
+            program.path,
             f"--kubeconfig={plane.layout.management_kubeconfig}",
             f"--webhook-port={ports['webhook']}",
             f"--webhook-cert-dir={plane.layout.pki / 'webhooks'}",

@@ -70,9 +70,9 @@ SCALES: dict[str, tuple[Run, ...]] = {
         _run("1x3+100", *OPERATIONS),
     ),
     "full": (
-        _run("1x3+997", "create", "idle", "restart", "scale", "roll", "delete", peer=False),
-        _run("100x1+1"),
+        _run("1x3+997", "create", "idle", "restart", "scale", "roll", peer=False),
         _run("20x3+10"),
+        _run("100x1+1"),
         _run("4x3+50"),
         _run("1x3+500", *OPERATIONS),
         _run("1x3+997", "create", "upgrade", "delete"),

@@ -31,12 +31,13 @@ def objection(machine: Machine, machines: Iterable[Machine]) -> str:
     gone_on = [m.metadata.name for m in others if m.deleting and HOOK not in m.metadata.annotations]
     if gone_on:
         return f"{', '.join(sorted(gone_on))} goes first"
-    healthy = [m for m in others if _is_healthy(m)]
+    healthy = [m for m in others if is_healthy(m)]
     if len(healthy) < len(others) // 2 + 1:
         return f"etcd would be left with {len(healthy)} healthy members of {len(others)}"
     return ""
 
 
-def _is_healthy(machine: Machine) -> bool:
+def is_healthy(machine: Machine) -> bool:
+    """Whether its etcd member answers, and stays."""
     condition = find_condition(machine.status.conditions, _MEMBER_HEALTHY)
     return condition is not None and condition.status == "True" and not machine.deleting

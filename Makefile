@@ -38,7 +38,7 @@ test: lint ## Every test, from unit to end-to-end on real servers
 	$(BIN)/pytest --durations=30 tests/unit tests/property tests/api tests/apiserver tests/hollow tests/cloud tests/local tests/e2e
 
 .PHONY: test-long
-test-long: venv ## Migrate a legacy cluster to the end, and half way and back, under probes (30 minutes)
+test-long: venv ## Take migrations back, and let nodes die in each of their phases, under probes (25 minutes)
 	$(BIN)/pytest -s tests/long
 
 .PHONY: soak

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -33,6 +35,7 @@ CONTROLLERS = (
     "controllers",
     "legacy",
 )
+LEGACY_NODES = "legacynodes.legacy.vks.verda"
 CLUSTER_API = tuple(
     f"{kind}.{group}cluster.x-k8s.io"
     for group, kinds in {
@@ -56,6 +59,7 @@ class Story(Lifecycle):
         files = {"OS_CLIENT_CONFIG_FILE": str(region.layout.clouds_yaml)}
         self._api = Api(sign_in({**os.environ, **files}, "admin"))
         self.killed: list[str] = []
+        self.token = ""
         self.save_kubeconfig()
 
     def migration(self) -> Json:
@@ -64,6 +68,10 @@ class Story(Lifecycle):
 
     def reached(self, phase: str) -> Json:
         return until(self.migration, lambda found: found["phase"] == phase, PATIENCE)
+
+    def durations(self) -> dict[str, float]:
+        """Seconds that each phase took."""
+        return {phase["name"]: phase["seconds"] for phase in self.migration()["phases"]}
 
     def doing(self, what: str) -> None:
         """Until something like that is done to a node."""
@@ -132,11 +140,59 @@ class Story(Lifecycle):
         return {m["metadata"]["name"] for m in self.management("machines.cluster.x-k8s.io")}
 
     @contextmanager
-    def killing(self, *programs: str) -> Iterator[None]:
-        """Every few seconds another of them is killed, in turn."""
+    def killing(self, *programs: str, every: float) -> Iterator[None]:
+        """Another of them is killed after that many seconds, in turn."""
         turn = itertools.cycle(programs)
-        with repeated(15.0, lambda: self.kill(next(turn))):
+        with repeated(every, lambda: self.kill(next(turn))):
             yield
+
+    def lose_a_worker(self) -> str:
+        """Of all those that carry the workload none; its name."""
+        carry = {pod["spec"]["nodeName"] for pod in self.objects("pods", "-l=app=web")}
+        workers = {name for name, node in self.members().items() if node["role"] == "worker"}
+        return self._lose(min(workers - carry))
+
+    def lose_a_control_plane(self) -> str:
+        """A legacy one if there is one, but not that which users were sent to; its name."""
+        left = {node["metadata"]["name"] for node in self.management(LEGACY_NODES)}
+        given = self._by_address().get(str(urlsplit(self.server).hostname))
+        return self._lose(min(self.planes() - {given}, key=lambda name: (name not in left, name)))
+
+    def _by_address(self) -> dict[str, str]:
+        return {
+            address["address"]: name
+            for name, node in self.members().items()
+            for address in node["addresses"]
+        }
+
+    def whole(self) -> bool:
+        """Whether there are as many nodes as there were, and all are ready."""
+        nodes = self.members().values()
+        return len(nodes) == 6 and all(node["ready"] for node in nodes)
+
+    def _lose(self, node: str) -> str:
+        """Its server dies. Its network namespace would outlive it and go on forwarding."""
+        namespace = f"{self.region.instance.fabric_netns}.{self.servers()[node]}"
+        self.pull_the_plug(node)
+        subprocess.run(["ip", "-n", namespace, "link", "set", "eth0", "down"], check=True)
+        return node
+
+    def untouched(self) -> dict[str, tuple[str, str]]:
+        """Whose UIDs and versions stay what they are while nobody changes them."""
+        kept = ("namespace/default", "secret/kept", "service/web", "serviceaccount/default")
+        path = "-o=jsonpath={.metadata.uid} {.metadata.resourceVersion}"
+        found = {name: self.kubectl("get", name, path).split() for name in kept}
+        return {name: (uid, version) for name, (uid, version) in found.items()}
+
+    def serve(self) -> None:
+        """A workload, on the pool with addresses of its own to begin with, a secret, a token."""
+        (other,) = (name for name in self.members() if name.startswith("old-default-"))
+        self.kubectl("cordon", other)
+        self.kubectl("apply", "-f", str(WORKLOAD))
+        self.kubectl("rollout", "status", "deployment/web", "--timeout=180s")
+        self.kubectl("uncordon", other)
+        self.kubectl("create", "secret", "generic", "kept", "--from-literal=key=value")
+        self.token = self.kubectl("create", "token", "default", "--duration=2h").strip()
 
     # --- what both the short and the long stories tell
 
@@ -144,13 +200,10 @@ class Story(Lifecycle):
         """Prepared while it is used and the controller is killed: nobody notices, no server goes,
         and what was issued before is good."""
         servers, before = self.servers(), self.server
-        token = self.kubectl("create", "token", "default", "--duration=1h").strip()
         assert self.region.read("migration", "plan", "old")["plan"]["refusals"] == []
 
-        with self.used() as counts:
+        with self.used() as counts, self.killing("migration", "legacy", every=20.0):
             self.vks("migration", "start", "old", "--until", "Prepared", "--no-wait")
-            self.doing("restarts its API server")
-            self.kill("migration")
             (phase,) = self.reached("Prepared")["phases"]
             time.sleep(10)  # what was prepared is used for a while
 
@@ -158,11 +211,11 @@ class Story(Lifecycle):
         assert phase["finishedAt"]
         assert self.servers() == servers
         assert self.server != before, "users are sent to the load balancer"
-        self.keeps(token)
+        self.keeps()
 
-    def keeps(self, token: str) -> None:
-        """What was issued, and what was encrypted, is good."""
-        assert self.whoami(token) == "system:serviceaccount:default:default"
+    def keeps(self) -> None:
+        """What was issued to begin with, and what was encrypted, is good."""
+        assert self.whoami(self.token) == "system:serviceaccount:default:default"
         assert self.kubectl("get", "secret", "kept", "-o=jsonpath={.data.key}") == "dmFsdWU="
 
     def looks_like_kubeadms(self) -> None:
@@ -221,19 +274,23 @@ class Story(Lifecycle):
 
 @contextmanager
 def legacy_cluster(purpose: str, directory: Path) -> Iterator[Story]:
-    """Three control planes and three workers that serve something, in a region of their own."""
+    """Three control planes and three workers that serve something, two of them with addresses of
+    their own, in a region of their own."""
     region = LocalRegion(region_name(purpose))
     region.purge()  # what a killed run left
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OS_CLOUD", "admin")  # users cannot choose the provisioner
         try:
             region.up("--legacy")
-            pool = f"name=default;count=3;flavor=small;zones={','.join(region.zones)}"
-            region.vks("cluster", "create", "old", "--provisioner", "legacy", "--pool", pool)
+            one, two, three = region.zones
+            pools = (
+                f"name=default;count=1;flavor=small;zones={one}",
+                f"name=edge;count=2;flavor=small;zones={two},{three};static-ips=2",
+            )
+            asked = [option for pool in pools for option in ("--pool", pool)]
+            region.vks("cluster", "create", "old", "--provisioner", "legacy", *asked)
             story = Story(region, directory)
-            story.kubectl("apply", "-f", str(WORKLOAD))
-            story.kubectl("rollout", "status", "deployment/web", "--timeout=180s")
-            story.kubectl("create", "secret", "generic", "kept", "--from-literal=key=value")
+            story.serve()
             yield story
         finally:
             region.purge()
@@ -243,8 +300,8 @@ def legacy_cluster(purpose: str, directory: Path) -> Iterator[Story]:
 def unnoticed(counts: dict[str, Any], record: Callable[[str, Any], None]) -> None:
     print(json.dumps(counts, indent=1))
     for name, count in counts.items():
-        for kind in ("requests", "raw", "after_retry", "longest_gap_ms"):
+        for kind in ("requests", "raw", "after_retry", "longest_gap_ms", "missing"):
             record(f"{name}.{kind}", count.get(kind))
     again = {name: count["after_retry"] for name, count in counts.items()}
     assert again == dict.fromkeys(counts, 0), counts
-    assert all(count["requests"] > 100 for count in counts.values()), counts
+    assert all(count["requests"] > 50 for count in counts.values()), counts

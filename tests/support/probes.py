@@ -2,7 +2,8 @@
 
 Requests begin at a fixed rate, whether or not earlier ones have been answered. Each that fails is
 repeated once, as client-go repeats it; both counts are kept. A watch has to see every write that
-was acknowledged. Run inside a region's fabric.
+was acknowledged, and every object whose making was acknowledged has to be there in the end. Run
+inside a region's fabric.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import secrets
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -23,6 +25,7 @@ from vks.kube.config import ClientConfig
 
 API_HZ = 10.0
 HTTP_HZ = 20.0
+LEDGER_HZ = 2.0
 #: Seconds until a request counts as failed (client-go waits for ever), and before it is repeated.
 _TIMEOUT = 15.0
 _RETRY_AFTER = 0.2
@@ -33,6 +36,10 @@ _MERGE = {"Content-Type": "application/merge-patch+json"}
 
 class RefusedError(Exception):
     """An answer that is none."""
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(f"{status}: {said}")
+        self.status = status
 
 
 @dataclass
@@ -90,7 +97,9 @@ class Probes:
         self.seen = Seen()
         self._nodes: list[str] = []
         self._written = self._turn = 0
-        self.counts = {"apiRead": Count(), "apiWrite": Count(), "http": Count()}
+        self._ledger = f"ledger-{secrets.token_hex(4)}"
+        self._booked: set[str] = set()
+        self.counts = {"apiRead": Count(), "apiWrite": Count(), "make": Count(), "http": Count()}
 
     async def run(self, stop: asyncio.Event) -> None:
         while not self._nodes:
@@ -101,6 +110,7 @@ class Probes:
             read, write = self._count("apiRead", self._read), self._count("apiWrite", self._write)
             group.create_task(self._every(self._period, read, stop))
             group.create_task(self._every(self._period, write, stop))
+            group.create_task(self._every(1 / LEDGER_HZ, self._book, stop))
             group.create_task(self._every(1 / HTTP_HZ, self._ask_workload, stop))
             watching = group.create_task(self._watch())
             await stop.wait()
@@ -127,7 +137,7 @@ class Probes:
         async with self._session.request(method, f"{self._server}{path}", **more) as answer:
             body = await answer.json(content_type=None)
             if answer.status >= 400:
-                raise RefusedError(f"{method} {answer.status}: {str(body)[:200]}")
+                raise RefusedError(answer.status, f"{method}: {str(body)[:200]}")
             return body
 
     async def _read(self) -> None:
@@ -141,6 +151,27 @@ class Probes:
         await self._call("PATCH", path, data=body, headers=_MERGE)
         if watched:
             self.acknowledged.add(count)
+
+    async def _book(self) -> None:
+        """Makes another object. One that was made although nobody heard of it is there already."""
+        name = f"{self._ledger}-{self.counts['make'].requests}"
+        body = {"metadata": {"name": name, "labels": {"vks-probe": self._ledger}}}
+
+        async def send() -> None:
+            try:
+                await self._call("POST", "/api/v1/namespaces/default/configmaps", json=body)
+            except RefusedError as refused:
+                if refused.status != 409:
+                    raise
+            self._booked.add(name)
+
+        await self.counts["make"].attempt(send)
+
+    async def missing(self) -> set[str]:
+        """Objects whose making was acknowledged and that are not there."""
+        path = f"/api/v1/namespaces/default/configmaps?labelSelector=vks-probe={self._ledger}"
+        found = await self._call("GET", path)
+        return self._booked - {item["metadata"]["name"] for item in found["items"]}
 
     async def _watch(self) -> None:
         """Goes on where it was when it is interrupted, as a reflector does."""
@@ -173,7 +204,7 @@ class Probes:
         async with self._session.get(url, headers={"Connection": "close"}) as answer:
             await answer.read()
             if answer.status != 200:
-                raise RefusedError(f"GET {answer.status} from {node}")
+                raise RefusedError(answer.status, f"GET from {node}")
 
     async def _find_nodes(self) -> None:
         """Workers that take part and are well. When the API is silent, or none is well, those of
@@ -222,14 +253,14 @@ class Seen:
         forever = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=30.0)
         async with session.get(path, params=params, timeout=forever) as answer:
             if answer.status != 200:
-                raise RefusedError(f"watch: {answer.status}")
+                raise RefusedError(answer.status, "watch")
             async for line in answer.content:
                 self._take(json.loads(line))
 
     def _take(self, event: dict[str, Any]) -> None:
         if event["type"] == "ERROR":
             self._version = ""
-            raise RefusedError(str(event)[:200])
+            raise RefusedError(int(event["object"].get("code", 0)), str(event)[:200])
         item = event["object"]
         self._version = item["metadata"]["resourceVersion"]
         self.counts.add(int(item["data"]["count"]))
@@ -257,6 +288,7 @@ async def probe(kubeconfig: Path, port: int, hz: float) -> dict[str, Any]:
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         probes = Probes(kubeconfig, session, port, hz)
         await probes.run(stop)
+        missing = await probes.missing()
     counts = {name: count.report() for name, count in probes.counts.items()}
     watch = {
         "requests": len(probes.seen.counts),
@@ -264,6 +296,9 @@ async def probe(kubeconfig: Path, port: int, hz: float) -> dict[str, Any]:
         "after_retry": len(probes.lost()),
         "lists": probes.seen.lists,
     }
+    made = counts["make"]
+    made["missing"] = len(missing)
+    made["after_retry"] += len(missing)
     return counts | {"watch": watch}
 
 

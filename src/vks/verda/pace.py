@@ -14,7 +14,7 @@ import heapq
 import itertools
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 
@@ -56,11 +56,9 @@ def urgent() -> Iterator[None]:
 class Pace:
     """Of the calls of one credential. Make each in a `turn`, and tell how it was answered."""
 
-    def __init__(self, at_once: int, clock: Callable[[], float] | None = None) -> None:
-        """`at_once` calls are under way at most. `clock`: seconds that only ever grow; the event
-        loop's unless tested."""
+    def __init__(self, at_once: int) -> None:
+        """`at_once` calls are under way at most."""
         self._at_once = at_once
-        self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._under_way = 0
         self._rate: float | None = None
         self._taken: deque[float] = deque()
@@ -81,7 +79,7 @@ class Pace:
     async def turn(self) -> AsyncIterator[None]:
         """Waits until a call may be made, which is over when the block is. Raises RateLimited when
         that is too far away."""
-        now = self._clock()
+        now = _now()
         if self._held_until - now > SHORT_WAIT:
             raise _too_far(self._held_until - now)
         if now - self._refused_at > FORGET:
@@ -99,7 +97,7 @@ class Pace:
 
     def taken(self) -> None:
         """A call was answered, and not with a refusal."""
-        now = self._clock()
+        now = _now()
         self._latest.append(False)
         self._taken.append(now)
         self._trim(now)
@@ -107,7 +105,7 @@ class Pace:
     async def refused(self, retry_after: float) -> None:
         """A call was refused; waits for as long as the cloud asks. Raises RateLimited when that is
         too long."""
-        now = self._clock()
+        now = _now()
         self._latest.append(True)
         self._trim(now)
         if now - self._refused_at >= _WINDOW:  # else it was on its way with others
@@ -129,7 +127,7 @@ class Pace:
 
     def _give(self) -> None:
         """Turns to those who are first, as many as there are now."""
-        now = self._clock()
+        now = _now()
         while self._waiting and self._under_way < self._at_once:
             wait = max(self._next, self._held_until) - now
             if wait > 0:
@@ -140,8 +138,8 @@ class Pace:
                 continue  # its caller gave up
             if self._rate is not None:
                 self._next = max(now, self._next) + 1.0 / self._rate
-                if self._waiting:
-                    self._grow(now)
+                if self._waiting:  # used to the full: a little more may get through
+                    self._rate += INCREASE * (1.0 + (now - self._refused_at) / QUIET)
             self._under_way += 1
             waiter.set_result(None)
 
@@ -154,11 +152,9 @@ class Pace:
         while self._taken and self._taken[0] < now - _WINDOW:
             self._taken.popleft()
 
-    def _grow(self, now: float) -> None:
-        """The rate is used to the full: a little more may get through."""
-        if self._rate is not None:
-            share = INCREASE * (1.0 + (now - self._refused_at) / QUIET)
-            self._rate *= 1.0 + share / self._rate
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _too_far(seconds: float) -> RateLimited:

@@ -87,6 +87,28 @@ class LegacyNetworkSpec(KubeStruct, frozen=True, kw_only=True):
     service_cidr: Cidr
 
 
+class LegacyGuest(KubeStruct, frozen=True, kw_only=True):
+    """A node that somebody else made and that lives in the cluster: its pods are routed to.
+
+    While it "Stays" it counts as a node of the cluster's own: as a control plane, or as a worker of
+    `pool` in `zone`. One to be "Replaced" does not count: it gets a successor. One that "Leaves" is
+    drained, and its etcd member and its Node are removed; its server is its maker's to delete.
+    `slot` is the reserved address of its pool that it has until then.
+    """
+
+    name: DnsLabel
+    address: CloudName
+    zone: CloudName
+    pod_cidr: Cidr | None = None
+    pool: DnsLabel | None = None
+    slot: DnsLabel | None = None
+    state: Literal["Stays", "Replaced", "Leaves"] = "Stays"
+
+    @property
+    def is_control_plane(self) -> bool:
+        return self.pool is None
+
+
 class LegacyClusterSpec(KubeStruct, frozen=True, kw_only=True):
     """`version` is what the images bring; `add_ons` names a ConfigMap whose values are manifests
     that are applied to the cluster, beside cluster DNS, which every cluster gets. `endpoint` is
@@ -95,7 +117,7 @@ class LegacyClusterSpec(KubeStruct, frozen=True, kw_only=True):
     `release` gives the cluster to somebody else. "Control": nothing is changed any more on its
     nodes, inside it or in the cloud, and the condition Released says when that holds; without it
     the provisioner takes over again. "Everything": network and load balancer have another owner
-    as well, and outlive this object.
+    as well, and outlive this object. `guests` are what others have made meanwhile.
     """
 
     region: CloudName
@@ -108,6 +130,7 @@ class LegacyClusterSpec(KubeStruct, frozen=True, kw_only=True):
     add_ons: LocalReference | None = None
     endpoint: Endpoint | None = None
     release: Literal["Control", "Everything"] | None = None
+    guests: Annotated[tuple[LegacyGuest, ...], NamedList] = ()
 
 
 class LegacyControlPlaneStatus(KubeStruct, frozen=True, kw_only=True):
@@ -163,3 +186,7 @@ class LegacyCluster(KubeObject, frozen=True, kw_only=True):
     @property
     def released(self) -> bool:
         return self.spec.release is not None
+
+    def staying(self, pool: str | None = None) -> list[LegacyGuest]:
+        """The guests that count as control planes, or as workers of the pool."""
+        return [g for g in self.spec.guests if g.state == "Stays" and g.pool == pool]

@@ -35,6 +35,7 @@ class Datacenter:
         self.world = World()
         self.agents: dict[str, contextlib.AsyncExitStack] = {}
         self.names: dict[str, str] = {}
+        self.held = False  # no server boots
 
     async def run(self) -> None:
         try:
@@ -51,7 +52,7 @@ class Datacenter:
     async def _look(self) -> None:
         servers = await self._region.verda.compute.servers()
         running = {s.id: s.name for s in servers if s.status == "ACTIVE"}
-        for server_id in running.keys() - self.agents.keys():
+        for server_id in () if self.held else running.keys() - self.agents.keys():
             await self._boot(server_id, running[server_id])
         for server_id in self.agents.keys() - running.keys():
             await self.agents.pop(server_id).aclose()

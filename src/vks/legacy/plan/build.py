@@ -10,7 +10,7 @@ from vks.legacy.plan.controlplane import (
 )
 from vks.legacy.plan.etcd import etcd_endpoint, etcd_probe, etcd_service
 from vks.legacy.plan.facts import ClusterFacts, NodeFacts
-from vks.legacy.plan.model import File, Plan
+from vks.legacy.plan.model import Endpoint, File, Plan
 from vks.legacy.plan.units import CA, key_files, program
 from vks.legacy.plan.worker import (
     node_endpoint,
@@ -31,6 +31,15 @@ def build(cluster: ClusterFacts, node: NodeFacts) -> Plan:
     return _control_plane(cluster, node, node.etcd)
 
 
+def introduction(cluster: ClusterFacts, node: NodeFacts) -> Plan:
+    """What a node needs in order to ask its sponsor to let it in; it runs nothing yet."""
+    return Plan(files=tuple(_common_files(cluster, node)), endpoints=_sponsor(node))
+
+
+def _sponsor(node: NodeFacts) -> dict[str, Endpoint]:
+    return {"etcd": etcd_endpoint(node.sponsor) if node.sponsor else etcd_endpoint()}
+
+
 def _worker(cluster: ClusterFacts, node: NodeFacts) -> Plan:
     return Plan(
         programs=(program("kube-proxy", node.images.proxy),),
@@ -46,7 +55,7 @@ def _learner(cluster: ClusterFacts, node: NodeFacts, member: EtcdMember) -> Plan
         programs=(program("etcd", node.images.etcd),),
         files=tuple(_common_files(cluster, node)),
         services=(etcd_service(node, member),),
-        endpoints={"etcd": etcd_endpoint()},
+        endpoints=_sponsor(node),
     )
 
 

@@ -29,8 +29,9 @@ def client() -> dict[str, str]:
     }
 
 
-def etcd_endpoint() -> Endpoint:
-    return Endpoint(url=URL, **client())
+def etcd_endpoint(address: str = "127.0.0.1") -> Endpoint:
+    """The node's own etcd, or the member at that address."""
+    return Endpoint(url=f"https://{address}:{CLIENT_PORT}", **client())
 
 
 def etcd_probe() -> Probe:

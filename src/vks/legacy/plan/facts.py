@@ -91,7 +91,8 @@ class ClusterFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """`certificates` by name, see `vks.legacy.plan.certificates`; `etcd` None on workers."""
+    """`certificates` by name, see `vks.legacy.plan.certificates`; `etcd` None on workers. `sponsor`
+    is the address of a member that lets this one in, where no control plane of ours can."""
 
     name: str
     address: str
@@ -101,4 +102,5 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     images: Images
     certificates: Mapping[str, KeyPair]
     etcd: EtcdMember | None = None
+    sponsor: str | None = None
     preparation: NodePreparation = NodePreparation()

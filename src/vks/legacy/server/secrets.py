@@ -28,6 +28,7 @@ from vks.resources.legacynode import LegacyNode
 from vks.runtime.result import Waiting
 
 TOKEN_KEY = "token"  # noqa: S105 - the key's name
+OPAQUE = "Opaque"
 _MANAGER = "vks-legacy"
 
 
@@ -184,7 +185,7 @@ def secret_body(owner: KubeObject, name: str, data: Mapping[str, str]) -> dict[s
             "labels": {CLUSTER_NAME_LABEL: cluster},
             "ownerReferences": [owner_reference(owner)],
         },
-        "type": "Opaque",
+        "type": OPAQUE,
         "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
     }
 

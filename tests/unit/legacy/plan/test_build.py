@@ -10,7 +10,7 @@ import pytest
 import yaml
 from tests.unit.legacy.builders import IMAGES, LEARNER, VOTER, cluster_facts, node_facts
 
-from vks.legacy.plan.build import build
+from vks.legacy.plan.build import build, introduction
 from vks.legacy.plan.facts import ImageMissingError, Images
 from vks.legacy.plan.model import Plan
 from vks.legacy.plan.units import service
@@ -59,6 +59,17 @@ def test_a_learner_runs_etcd_alone() -> None:
     assert services(made) == ["legacy-etcd"]
     assert set(made.endpoints) == {"etcd"}
     assert made.node is None
+
+
+def test_a_learner_is_let_in_by_its_sponsor_where_it_has_one() -> None:
+    facts = msgspec.structs.replace(node_facts(etcd=LEARNER), sponsor="10.0.0.9")
+    before, after = introduction(cluster_facts(), facts), build(cluster_facts(), facts)
+    for made in (before, after):
+        assert made.endpoints["etcd"].url == "https://10.0.0.9:2379"
+    assert (before.services, before.programs) == ((), ())
+    assert not {"CA-KEY", "SA-KEY"} & {*contents(before).values()}
+    voter = msgspec.structs.replace(facts, etcd=VOTER)
+    assert build(cluster_facts(), voter).endpoints["etcd"].url == "https://127.0.0.1:2379"
 
 
 def test_etcd_members_are_named_after_their_host_in_the_old_way() -> None:

@@ -9,6 +9,7 @@ from tests.unit.legacy.builders import VOTER, ZONES, cluster, node, pool
 
 from vks.legacy.server.legacycluster.decide import Change, Create, Remove, decide
 from vks.legacy.server.nodes import may_lose
+from vks.resources.legacycluster import LegacyCluster, LegacyGuest
 from vks.resources.legacynode import LegacyNode
 
 
@@ -159,3 +160,34 @@ def test_etcd_never_loses_its_quorum_by_a_decision(
     assert all(may_lose(nodes, change.node) for change in removed)
     if removed:
         assert not any(leaving for _, _, leaving in states)
+
+
+def visited(made: LegacyCluster, *guests: LegacyGuest) -> LegacyCluster:
+    return msgspec.structs.replace(made, spec=msgspec.structs.replace(made.spec, guests=guests))
+
+
+def guest(name: str, zone: str, **more: object) -> LegacyGuest:
+    return LegacyGuest(name=name, address="10.9.0.1", zone=zone, **more)  # type: ignore[arg-type]
+
+
+def test_guests_count_as_nodes_of_the_clusters_own_while_they_stay() -> None:
+    nodes = [*planes()[:1], worker("w-1", "z1")]
+    guests = [guest("g-1", "z2"), guest("g-2", "z3"), guest("g-w", "z2", pool="default")]
+    assert decide(visited(cluster(pool()), *guests), nodes) == []
+
+
+def test_a_guest_that_is_to_be_replaced_gets_a_successor_where_there_are_fewest() -> None:
+    nodes = [*planes()[:1], worker("w-1", "z1")]
+    guests = [
+        guest("g-1", "z2"),
+        guest("g-2", "z3", state="Replaced"),
+        guest("g-w", "z2", pool="default", state="Leaves"),
+    ]
+    made = visited(cluster(pool()), *guests)
+    assert shown(decide(made, nodes)) == ["+demo-cp@z3", "+demo-default@z2"]
+
+
+def test_nothing_is_surplus_or_outdated_while_there_are_guests() -> None:
+    nodes = [*planes(), worker("w-1", "z1"), worker("w-2", "z2")]
+    guests = [guest("g-1", "z2"), guest("g-w", "z1", pool="default")]
+    assert decide(visited(cluster(pool(), image="i2"), *guests), nodes) == []

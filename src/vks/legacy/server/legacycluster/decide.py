@@ -3,7 +3,8 @@
 One control plane is replaced at a time, with a surplus first. Workers of a pool are replaced one
 at a time and zone, and only once every control plane is what it should be: a kubelet must not be
 newer than the API servers. In a pool with reserved addresses that are all in use one node goes
-before its successor comes, which gets the address.
+before its successor comes, which gets the address. What others have made counts while it stays:
+nothing is surplus then.
 """
 
 from __future__ import annotations
@@ -65,10 +66,10 @@ def _control_planes(cluster: LegacyCluster, nodes: Sequence[LegacyNode]) -> list
     lost = next((node for node in alive if server_lost(node)), None)
     if lost is not None and not leaving and _expendable(cluster, nodes, lost):
         return [Remove(lost, "ServerLost")]
-    missing = spec.replicas - len(alive)
+    missing = spec.replicas - len(cluster.staying()) - len(alive)
     if missing > 0:
         return _creations(cluster, spec, alive, missing)
-    if leaving or not all(ready(node) for node in alive):
+    if cluster.spec.guests or leaving or not all(ready(node) for node in alive):
         return []
     outdated = [node for node in alive if not _current(node, spec)]
     if missing < 0:
@@ -91,7 +92,8 @@ def _creations(
 ) -> list[Change]:
     """Each in the zone with the fewest; of several the first in the order given."""
     zones = Counter({zone: 0 for zone in spec.zones})
-    zones.update(node.spec.zone for node in present if node.spec.zone in zones)
+    others = [guest.zone for guest in cluster.staying()]
+    zones.update(z for z in [*others, *(n.spec.zone for n in present)] if z in zones)
     changes: list[Change] = []
     for _ in range(count):
         zone = min(spec.zones, key=lambda name: zones[name])
@@ -115,20 +117,21 @@ def _pool(
     lost = [node for node in alive if server_lost(node)]
     changes: list[Change] = [Remove(node, "ServerLost") for node in lost]
     kept = [node for node in alive if node not in lost]
+    guests = Counter(guest.zone for guest in cluster.staying(pool.name))
     wanted = {zone.name: zone.replicas for zone in pool.zones}
-    settled = may_roll and all(ready(node) for node in nodes)
+    settled = may_roll and not cluster.spec.guests and all(ready(node) for node in nodes)
     settled = settled and len(kept) == len(nodes) == sum(wanted.values())
-    slots = FreeSlots(pool, nodes, kept)
+    slots = FreeSlots(pool, nodes, kept, cluster.spec.guests)
     for zone in sorted({*wanted, *(node.spec.zone for node in kept)}):
         here = [node for node in kept if node.spec.zone == zone]
         outdated = [node for node in here if not up_to_date(node, pool)]
-        missing = wanted.get(zone, 0) - len(here)
+        missing = wanted.get(zone, 0) - guests[zone] - len(here)
         if missing == 0 and outdated and settled:
             # A surplus for the roll, or room for it, in one zone at a time.
             missing, settled = (1 if slots.has_room(zone) else -1), False
         if missing > 0:
             changes += _workers(cluster, pool, zone, missing, slots)
-        elif missing < 0:
+        elif missing < 0 and not cluster.spec.guests:
             changes += _surplus(here, outdated, -missing)
     return changes
 

@@ -12,7 +12,8 @@ from vks.runtime.clock import Clock
 
 #: Seconds for which an answer is good while no node's membership changes.
 TRUSTED = 60.0
-#: Seconds until it is asked again while a member is not called yet what its process was told.
+#: Seconds until it is asked again while a member is not called yet what its process was told, or
+#: one is about to go.
 RENAMING = 2.0
 
 
@@ -34,19 +35,28 @@ class MemberWatch:
                 if n.status.etcd
             )
         )
+        about = (seen, cluster.spec.guests)
         asked_for, asked_at = self._asked.get(uid, (None, 0.0))
-        fresh = asked_for == seen and now - asked_at < TRUSTED and names_agree(nodes, known)
-        if session is None or fresh:
+        fresh = asked_for == about and now - asked_at < TRUSTED
+        if session is None or (fresh and settled(cluster, nodes, known)):
             return known
         try:
             found = await members(session)
         except CallFailed:
             return known
-        self._asked[uid] = (seen, now)
+        self._asked[uid] = (about, now)
         return tuple(
             LegacyEtcdMember(name=m.name, peer_url=m.peer_urls[0], learner=m.learner)
             for m in sorted(found, key=lambda member: member.peer_urls)
         )
+
+
+def settled(
+    cluster: LegacyCluster, nodes: Iterable[LegacyNode], members: Iterable[LegacyEtcdMember]
+) -> bool:
+    """Whether nobody is about to come, to go, or to be called otherwise."""
+    leaves = any(guest.state == "Leaves" for guest in cluster.spec.guests)
+    return not leaves and names_agree(nodes, members)
 
 
 def names_agree(nodes: Iterable[LegacyNode], members: Iterable[LegacyEtcdMember]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vks.legacy.server.legacycluster.addresses import keep_slots, remove_slots
-from vks.resources.legacycluster import LegacyCluster, LegacySlot
+from vks.resources.legacycluster import LegacyCluster, LegacyGuest, LegacySlot
 from vks.resources.legacynode import LegacyNode
 from vks.resources.verdacluster import NetworkStatus
 from vks.runtime.clock import Clock
@@ -19,9 +19,14 @@ from vks.verda.routes import route_change
 VERIFY = 600.0
 
 
-def desired_routes(nodes: Sequence[LegacyNode]) -> list[Route]:
-    """One per podCIDR, kept until its node is gone; a successor with the same one comes first."""
-    routes: dict[str, Route] = {}
+def desired_routes(nodes: Sequence[LegacyNode], guests: Sequence[LegacyGuest] = ()) -> list[Route]:
+    """One per podCIDR, kept until its node is gone; a successor with the same one comes first, and
+    so does a node of ours before a guest."""
+    routes = {
+        guest.pod_cidr: Route(destination=guest.pod_cidr, nexthop=guest.address)
+        for guest in guests
+        if guest.pod_cidr
+    }
     for node in sorted(nodes, key=lambda node: not node.deleting):
         cidr, address = node.status.pod_cidr, node.status.address
         if cidr and address:
@@ -39,7 +44,7 @@ class NetworkKeeper:
 
     async def ensure(self, cluster: LegacyCluster, nodes: Sequence[LegacyNode]) -> NetworkStatus:
         """Raises CloudError, and Waiting for a network that cannot be used."""
-        routes = desired_routes(nodes)
+        routes = desired_routes(nodes, cluster.spec.guests)
         known = self._verified.get(cluster.metadata.uid)
         now = self._clock.monotonic()
         if known is not None and known[0] == routes and now - known[1] < VERIFY:

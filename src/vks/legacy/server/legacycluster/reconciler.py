@@ -26,13 +26,14 @@ from vks.legacy.server.hub import CallFailed, Hub
 from vks.legacy.server.legacycluster.addons import AddOns
 from vks.legacy.server.legacycluster.decide import Create, Remove, decide
 from vks.legacy.server.legacycluster.dns import system_objects
-from vks.legacy.server.legacycluster.members import RENAMING, TRUSTED, MemberWatch, names_agree
+from vks.legacy.server.legacycluster.guests import see_off
+from vks.legacy.server.legacycluster.members import RENAMING, TRUSTED, MemberWatch, settled
 from vks.legacy.server.legacycluster.network import NetworkKeeper
 from vks.legacy.server.legacycluster.status import new_status, set_conditions, status_body
 from vks.legacy.server.legacynode.planning import cluster_facts
 from vks.legacy.server.metrics import ClusterMetrics
 from vks.legacy.server.release import in_charge, let_go
-from vks.legacy.server.secrets import Vault, secret_body
+from vks.legacy.server.secrets import OPAQUE, Vault, secret_body
 from vks.legacy.server.stores import Stores, member_session
 from vks.resources.contract import CLUSTER_NAME_LABEL, READY
 from vks.resources.core import Secret
@@ -50,6 +51,13 @@ FINALIZER = "legacy.vks.verda/cluster"
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 
 log = structlog.get_logger(__name__)
+
+
+def born_behind(balancer: Endpoint, node: str) -> dict[str, object]:
+    """The preparation of a control plane that comes when there is a load balancer already, which
+    asks for its health without credentials: its members answer to that address, and are called
+    like their nodes."""
+    return {"etcdName": node, "serverNames": [balancer.host], "kubeadm": True}
 
 
 class ClusterReconciler:
@@ -107,20 +115,31 @@ class ClusterReconciler:
             conditions.set(NETWORK_READY, True, "Provisioned")
             await self._vault.cluster(cluster)
             await self._change_nodes(cluster, nodes)
-            await self._publish_kubeconfig(cluster, status.endpoint)
+            if not await self._publish_kubeconfig(cluster, status.endpoint):
+                result = Result(RENAMING)  # until whoever has had the cluster takes theirs along
         except (Waiting, CloudError) as failure:
             conditions.set(NETWORK_READY, False, *reason_of(failure))
             result = after([failure])
         if status.initialized:
             result = await self._apply_add_ons(cluster, nodes, conditions) or result
+            result = await self._see_off(cluster, nodes) or result
             session = member_session(nodes, self._hub)
             members = await self._members.look(cluster, nodes, session)
             status = msgspec.structs.replace(status, etcd_members=members)
-            poll = TRUSTED if names_agree(nodes, members) else RENAMING
+            poll = TRUSTED if settled(cluster, nodes, members) else RENAMING
             result = Result(poll) if result == DONE else result
         set_conditions(cluster, status, nodes, conditions)
         self._metrics.observe(key, status, nodes)
         return await self._publish(cluster, status, conditions, result)
+
+    async def _see_off(self, cluster: LegacyCluster, nodes: list[LegacyNode]) -> Result | None:
+        """When to look again, if a guest that leaves is still there."""
+        try:
+            await see_off(cluster, nodes, self._hub)
+        except (Waiting, CallFailed) as failure:
+            log.info("a guest leaves", cluster=str(cluster.key), waits_for=failure.message)
+            return Result(1.0)
+        return None
 
     def _forget(self, cluster: LegacyCluster) -> None:
         """What was made sure of before somebody else had the cluster."""
@@ -140,10 +159,10 @@ class ClusterReconciler:
     async def _create(self, cluster: LegacyCluster, change: Create) -> None:
         """The name is chosen at random: a taken one is refused, and the next look tries again.
         This process does not look again before its cache shows what was made."""
-        suffix = "".join(secrets.choice(_SUFFIX) for _ in range(5))
+        name = f"{change.prefix}-{''.join(secrets.choice(_SUFFIX) for _ in range(5))}"
         body = {
             "metadata": {
-                "name": f"{change.prefix}-{suffix}",
+                "name": name,
                 "namespace": cluster.metadata.namespace,
                 "labels": {CLUSTER_NAME_LABEL: cluster.metadata.name},
                 "ownerReferences": [owner_reference(cluster, controller=True)],
@@ -154,6 +173,8 @@ class ClusterReconciler:
                 if value is not None
             },
         }
+        if change.spec.role == "control-plane" and cluster.spec.endpoint is not None:
+            body["spec"] |= {"preparation": born_behind(cluster.spec.endpoint, name)}
         with suppress(AlreadyExists):
             await self._client.create(LegacyNode, body, field_manager=FIELD_MANAGER)
 
@@ -161,12 +182,14 @@ class ClusterReconciler:
         meta = node.metadata
         await self._client.delete(LegacyNode, meta.name, meta.namespace, uid=meta.uid)
 
-    async def _publish_kubeconfig(self, cluster: LegacyCluster, endpoint: Endpoint | None) -> None:
+    async def _publish_kubeconfig(self, cluster: LegacyCluster, endpoint: Endpoint | None) -> bool:
         """The way in for whoever works for the cluster from outside, as Cluster API names it;
-        written once per endpoint and process."""
+        written once per endpoint and process. False while somebody else's is in its place."""
         uid = cluster.metadata.uid
         if endpoint is None or self._published.get(uid) == endpoint:
-            return
+            return True
+        if await self._is_anothers(cluster):
+            return False
         keys = await self._vault.cluster(cluster)
         name = cluster.metadata.name
         server = f"https://{endpoint.host}:{endpoint.port}"
@@ -174,6 +197,15 @@ class ClusterReconciler:
         body = secret_body(cluster, kubeconfig_name(name), {"value": text})
         await self._applier.apply(Secret, body)
         self._published[uid] = endpoint
+        return True
+
+    async def _is_anothers(self, cluster: LegacyCluster) -> bool:
+        """Whether somebody who has had the cluster still keeps that Secret, of another type."""
+        name, namespace = kubeconfig_name(cluster.metadata.name), cluster.metadata.namespace
+        try:
+            return (await self._client.get(Secret, name, namespace)).type != OPAQUE
+        except NotFound:
+            return False
 
     async def _apply_add_ons(
         self, cluster: LegacyCluster, nodes: list[LegacyNode], conditions: ConditionSet

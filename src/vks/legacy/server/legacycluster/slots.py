@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vks.resources.legacycluster import LegacyPoolSpec
+from vks.resources.legacycluster import LegacyGuest, LegacyPoolSpec
 from vks.resources.legacynode import LegacyNode
 from vks.resources.verdaport import SlotSpec
 
 
 class FreeSlots:
     """Those that nobody has. `nodes` are all of the pool, `kept` those that stay: a node that comes
-    where one leaves waits for its address."""
+    where one leaves waits for its address. `guests` have some of them, too."""
 
     def __init__(
-        self, pool: LegacyPoolSpec, nodes: Sequence[LegacyNode], kept: Sequence[LegacyNode]
+        self,
+        pool: LegacyPoolSpec,
+        nodes: Sequence[LegacyNode],
+        kept: Sequence[LegacyNode],
+        guests: Sequence[LegacyGuest] = (),
     ) -> None:
         static, taken = pool.static_ip, {node.spec.slot for node in nodes}
+        taken |= {guest.slot for guest in guests if guest.pool == pool.name}
         self.reserved = static is not None
         self._free = [s for s in static.slots if s.name not in taken] if static else []
         self._awaited = {n.spec.zone for n in nodes if n.spec.slot is not None and n not in kept}

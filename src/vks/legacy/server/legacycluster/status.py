@@ -86,9 +86,11 @@ def set_conditions(
     conditions: ConditionSet,
 ) -> None:
     """Network and add-ons have been set before."""
-    plane, wanted = status.control_plane, cluster.spec.control_plane.replicas
+    wanted = cluster.spec.control_plane.replicas - len(cluster.staying())
+    plane = status.control_plane
     counted = f"{plane.ready_replicas}/{wanted} ready"
-    settled = plane.replicas == plane.ready_replicas == plane.up_to_date_replicas == wanted
+    enough = plane.replicas == wanted or (plane.replicas > wanted and bool(cluster.spec.guests))
+    settled = enough and plane.replicas == plane.ready_replicas == plane.up_to_date_replicas
     if not status.initialized:
         conditions.set(CONTROL_PLANE_READY, False, "WaitingForInitialization", counted)
     elif settled:

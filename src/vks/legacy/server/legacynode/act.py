@@ -27,7 +27,7 @@ from vks.legacy.server.legacynode.observation import (
     SendPlan,
     Wait,
 )
-from vks.legacy.server.legacynode.planning import plan_of
+from vks.legacy.server.legacynode.planning import introduction_of, plan_of, sponsor_of
 from vks.legacy.server.secrets import Vault
 from vks.resources.legacynode import EtcdMember, LegacyNode
 from vks.verda.accounts import Account
@@ -152,11 +152,14 @@ async def _join_etcd(
     leaving = [node.metadata.name for node in peers if node.is_control_plane and node.deleting]
     if leaving:
         return waits_to_join(f"{', '.join(leaving)} leaves first")
-    helper = _helper(seen, peers, tools)
+    helper = _helper(seen, peers, tools) or await _introduced(seen, peers, tools)
     if helper is None:
         return waits_to_join("no control plane answers")
+    name = seen.node.metadata.name
+    preparation = seen.node.spec.preparation
+    called = preparation.etcd_name if preparation is not None else None
     try:
-        joined = await etcd.join(helper, seen.node.metadata.name, seen.address)
+        joined = await etcd.join(helper, called or member_name(name), seen.address)
     except CallFailed as error:
         if error.status == 0:
             raise
@@ -165,10 +168,27 @@ async def _join_etcd(
     return msgspec.structs.replace(seen, etcd=member)
 
 
+async def _introduced(seen: Observation, peers: list[LegacyNode], tools: Tools) -> Session | None:
+    """The node's own agent, once it can ask a guest's etcd: none of ours is left to do so."""
+    session = tools.hub.session(seen.node.key)
+    if session is None or sponsor_of(seen.cluster, peers) is None:
+        return None
+    try:
+        images = Images.among(session.images)
+    except ImageMissingError:
+        return None  # which its own plan says
+    plan = await introduction_of(seen, images, peers, tools.vault)
+    if session.plan != plan.digest:
+        await session.send_plan(plan)
+    return session if session.report.plan == plan.digest else None
+
+
 async def _promote_etcd(
     seen: Observation, peers: list[LegacyNode], tools: Tools
 ) -> Observation | Wait:
     helper = _helper(seen, peers, tools)
+    if helper is None and sponsor_of(seen.cluster, peers) is not None:
+        helper = tools.hub.session(seen.node.key)  # its plan leads to its sponsor
     if helper is None or seen.etcd is None:
         return waits_to_join("no control plane answers")
     refusal = await etcd.promote(helper, seen.address)

@@ -42,6 +42,19 @@ class _Pod(msgspec.Struct, frozen=True):
         return not daemon and not over and _MIRROR not in self.metadata.annotations
 
 
+class _Condition(msgspec.Struct, frozen=True):
+    type: str
+    status: str
+
+
+class _NodeStatus(msgspec.Struct, frozen=True):
+    conditions: tuple[_Condition, ...] = ()
+
+
+class _Node(msgspec.Struct, frozen=True):
+    status: _NodeStatus = _NodeStatus()
+
+
 class _Pods(msgspec.Struct, frozen=True):
     items: tuple[_Pod, ...]
 
@@ -66,6 +79,18 @@ async def drain(session: Session, node: str) -> None:
     if pods:
         names = ", ".join(sorted(pod.metadata.name for pod in pods)[:5])
         raise Waiting("Draining", f"{len(pods)} pods left: {names}", POLL)
+
+
+async def answers(session: Session, node: str) -> bool:
+    """Whether the kubelet reports: pods of one that does not never say that they have left. Raises
+    CallFailed."""
+    try:
+        found = msgspec.json.decode(await session.call("api", "GET", _path(node)), type=_Node)
+    except CallFailed as error:
+        if error.status == 404:
+            return False
+        raise
+    return any(c.type == "Ready" and c.status == "True" for c in found.status.conditions)
 
 
 async def remove_node(session: Session, node: str) -> None:

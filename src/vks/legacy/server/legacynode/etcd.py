@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from vks.legacy.plan.etcd import member_name, peer_url
+from vks.legacy.plan.etcd import peer_url
 from vks.legacy.server.hub import CallFailed
 
 
@@ -38,15 +38,16 @@ async def members(session: Caller) -> tuple[Member, ...]:
     return msgspec.json.decode(answer, type=_Members).members
 
 
-async def join(session: Caller, node: str, address: str) -> str:
-    """Announce a node as a learner, once; its `initial-cluster`. Raises CallFailed."""
+async def join(session: Caller, name: str, address: str) -> str:
+    """Announce a learner, once, which will start under that name; its `initial-cluster`. Raises
+    CallFailed."""
     url = peer_url(address)
     known = await members(session)
     if all(url not in member.peer_urls for member in known):
         await _call(session, "add", {"peerURLs": [url], "isLearner": True})
         known = await members(session)
     named = [
-        (member_name(node) if url in member.peer_urls else member.name, peer)
+        (name if url in member.peer_urls else member.name, peer)
         for member in known
         for peer in member.peer_urls
     ]

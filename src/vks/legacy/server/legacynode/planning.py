@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from vks.legacy.plan.build import build
+from vks.legacy.plan.build import build, introduction
 from vks.legacy.plan.certificates import (
     API_SERVER,
     control_plane_certificates,
@@ -14,7 +14,7 @@ from vks.legacy.plan.controlplane import API_PORT
 from vks.legacy.plan.facts import ClusterFacts, Images, NodeFacts
 from vks.legacy.plan.model import Plan
 from vks.legacy.server.legacynode.observation import Observation
-from vks.legacy.server.nodes import voters
+from vks.legacy.server.nodes import serving, voters
 from vks.legacy.server.secrets import ClusterKeys, Vault
 from vks.resources.legacycluster import LegacyCluster
 from vks.resources.legacynode import LegacyNode, NodePreparation
@@ -22,6 +22,27 @@ from vks.resources.legacynode import LegacyNode, NodePreparation
 
 async def plan_of(seen: Observation, images: Images, peers: list[LegacyNode], vault: Vault) -> Plan:
     """Raises ApiError, Waiting."""
+    return build(*await _facts(seen, images, peers, vault))
+
+
+async def introduction_of(
+    seen: Observation, images: Images, peers: list[LegacyNode], vault: Vault
+) -> Plan:
+    """Of a control plane whose sponsor lets it into etcd. Raises ApiError, Waiting."""
+    return introduction(*await _facts(seen, images, peers, vault))
+
+
+def sponsor_of(cluster: LegacyCluster, peers: list[LegacyNode]) -> str | None:
+    """The address of a guest's etcd, where no member of our own answers."""
+    if any(serving(node) for node in voters(peers)):
+        return None
+    planes = [g for g in cluster.spec.guests if g.is_control_plane and g.state != "Leaves"]
+    return next((g.address for g in sorted(planes, key=lambda g: g.state != "Stays")), None)
+
+
+async def _facts(
+    seen: Observation, images: Images, peers: list[LegacyNode], vault: Vault
+) -> tuple[ClusterFacts, NodeFacts]:
     keys = await vault.cluster(seen.cluster)
     facts = cluster_facts(seen.cluster, peers, keys)
     node = seen.node
@@ -38,19 +59,17 @@ async def plan_of(seen: Observation, images: Images, peers: list[LegacyNode], va
         names = dict.fromkeys((*server.names, *preparation.server_names))
         wider = {API_SERVER: msgspec.structs.replace(server, names=tuple(names))}
         certificates |= await vault.server_certificates(node, keys, wider)
-    return build(
-        facts,
-        NodeFacts(
-            name=name,
-            address=seen.address,
-            zone=node.spec.zone,
-            provider_id=seen.provider_id,
-            instance_type=node.spec.flavor,
-            images=images,
-            certificates=certificates,
-            etcd=seen.etcd,
-            preparation=preparation,
-        ),
+    return facts, NodeFacts(
+        name=name,
+        address=seen.address,
+        zone=node.spec.zone,
+        provider_id=seen.provider_id,
+        instance_type=node.spec.flavor,
+        images=images,
+        certificates=certificates,
+        etcd=seen.etcd,
+        sponsor=sponsor_of(seen.cluster, peers),
+        preparation=preparation,
     )
 
 

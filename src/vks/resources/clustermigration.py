@@ -69,8 +69,8 @@ class MigrationPhase(KubeStruct, frozen=True, kw_only=True):
     step: str = ""
 
 
-#: Steps of a node that Cluster API has been asked to replace, or has decided to: the migration
-#: cannot be taken back any more.
+#: Steps of a node that Cluster API has been asked to replace, or has decided to: nodes of its own
+#: have come, or may be about to.
 REPLACING, NODE_RELEASED, REPLACED = "Replacing", "Released", "Replaced"
 LEAVING = (REPLACING, NODE_RELEASED, REPLACED)
 

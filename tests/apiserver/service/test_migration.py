@@ -68,9 +68,9 @@ async def test_verbs_are_refused_until_they_make_sense_and_then_recorded(vks: Vk
         assert answer.status_code == 409, answer.text
     assert (await vks.call("POST", f"{PATH}/pause", **operator)).json()["paused"]
     assert not (await vks.call("POST", f"{PATH}/resume", **operator)).json()["paused"]
-    await told(vks, nodes=[{"name": "old-cp-1", "step": "Released"}])
+    await told(vks, phases=[record, {**record, "name": "Finalize"}])
     assert (await vks.call("POST", f"{PATH}/rollback", **operator)).status_code == 409
-    await told(vks, nodes=[{"name": "old-cp-1", "step": "Renamed"}])
+    await told(vks, phases=[record])
     back = (await vks.call("POST", f"{PATH}/rollback", **operator)).json()
     assert (back["rollback"], back["phases"][0]["step"]) == (True, "LoadBalancer")
     assert (await vks.call("POST", f"{PATH}/start", {}, **operator)).status_code == 409

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from vks.kube.objects import find_condition
 from vks.migration.adopt.observe import machines_of, selector
 from vks.migration.convert.act import let_go
 from vks.migration.convert.leaving import held, objection
 from vks.migration.run.scope import Scope
-from vks.resources.clusterapi import Machine
 from vks.resources.clustermigration import NODE_RELEASED, REPLACED
+from vks.resources.legacycluster import RELEASED
 from vks.resources.legacynode import LegacyNode
 from vks.resources.verdamachine import VerdaMachine
 from vks.runtime.result import Waiting
@@ -23,7 +24,7 @@ class LetGo:
 
     async def do(self, scope: Scope) -> None:
         machines = await machines_of(scope)
-        await _forget_gone(scope, machines)
+        await forget_gone(scope)
         for machine in held(machines):
             refusal = objection(machine, machines)
             if refusal:
@@ -37,13 +38,16 @@ class LetGo:
         """Nothing by itself."""
 
 
-async def _forget_gone(scope: Scope, machines: list[Machine]) -> None:
-    """LegacyNodes whose servers Cluster API has deleted."""
+async def forget_gone(scope: Scope) -> None:
+    """LegacyNodes whose servers Cluster API has deleted. One that the legacy provisioner has made
+    since, or has back, is not Cluster API's. Raises ApiError."""
     client, namespace = scope.client, scope.namespace
+    machines = await machines_of(scope)
     servers = await client.list(VerdaMachine, namespace, label_selector=selector(scope))
     present = {obj.metadata.name for obj in (*machines, *servers.items)}
     for node in scope.nodes:
         name = node.metadata.name
-        if name not in present:
+        released = find_condition(node.status.conditions, RELEASED)
+        if released is not None and released.status == "True" and name not in present:
             scope.progress[name] = REPLACED
             await client.delete(LegacyNode, name, namespace, uid=node.metadata.uid)

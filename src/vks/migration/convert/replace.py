@@ -6,7 +6,7 @@ from vks.migration.adopt.observe import machines_of, require_settled
 from vks.migration.adopt.rendered import deployments_of
 from vks.migration.convert.act import replace_control_plane, replace_pool
 from vks.migration.convert.next import Control, Nothing, Pool, Soak, choose
-from vks.migration.rollback.dissolve import require_all_kept
+from vks.migration.rollback.comeback import come_back
 from vks.migration.run.scope import Scope
 from vks.resources.clustermigration import REPLACING
 from vks.runtime.result import Waiting
@@ -15,7 +15,7 @@ POLL = 1.0
 
 
 class Replace:
-    """The way back is open while no node has been replaced."""
+    """And back: the legacy provisioner builds anew what has been replaced."""
 
     name = "Replace"
 
@@ -40,4 +40,4 @@ class Replace:
                     raise Waiting("NodesGo", left, POLL)
 
     async def undo(self, scope: Scope) -> None:
-        await require_all_kept(scope)
+        await come_back(scope)

@@ -14,6 +14,10 @@ from vks.migration.plan.flags import COMPONENTS, carried_over
 _ETCD, _API, _ONCE, _CONTROL_PLANE, _WORKER = 14, 69, 60, 60, 40
 
 
+#: What an operator has to know before there is something to take back.
+_BACK = "rollback: as it is, until it has been replaced; from then on it is built anew"
+
+
 class NodeChanges(msgspec.Struct, frozen=True, kw_only=True):
     """`changes` in the order of the phases, each in one sentence."""
 
@@ -69,6 +73,7 @@ def _changes(facts: Facts, node: NodeFacts, endpoint: str) -> NodeChanges:
                 f"prepare: its way to the API leads to {endpoint}",
                 "adopt: becomes a Machine, as it is",
                 "convert: is drained and replaced by a kubeadm worker",
+                _BACK,
             ),
         )
     member = next((m.name for m in facts.members if node.address in m.peer_url), "")
@@ -81,5 +86,6 @@ def _changes(facts: Facts, node: NodeFacts, endpoint: str) -> NodeChanges:
             "prepare: four pods stand for its services",
             "adopt: becomes a Machine of the control plane, as it is",
             "convert: is replaced by a kubeadm control plane",
+            _BACK,
         ),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from vks.migration.run.scope import Scope
+from vks.resources.legacycluster import LegacyGuest
 from vks.resources.legacynode import LegacyNode
 from vks.verda.apibalancer import (
     API_PORT,
@@ -34,8 +35,12 @@ async def balancer_of(scope: Scope) -> ApiBalancer:
     return scope.balancer
 
 
-def member_change(planes: Iterable[LegacyNode], members: Iterable[Member]) -> MemberChange:
-    """A control plane that is drained for its restart gets no new connections."""
+def member_change(
+    planes: Iterable[LegacyNode], members: Iterable[Member], guests: Iterable[LegacyGuest] = ()
+) -> MemberChange:
+    """A control plane that is drained for its restart gets no new connections. Guests stay as they
+    are, for as long as they are."""
+    kept = {guest.address for guest in guests}
     voting = {n.status.address: n for n in planes if n.status.etcd and n.status.etcd.voter}
     known = {member.address: member for member in members}
     states: list[tuple[Member, AdminState]] = []
@@ -49,7 +54,7 @@ def member_change(planes: Iterable[LegacyNode], members: Iterable[Member]) -> Me
             states.append((member, wanted))
     return MemberChange(
         add=[node for address, node in sorted(voting.items()) if address not in known],
-        remove=[member for address, member in known.items() if address not in voting],
+        remove=[m for address, m in known.items() if address not in {*voting, *kept}],
         states=states,
     )
 
@@ -60,7 +65,8 @@ class LoadBalancing:
     async def do(self, scope: Scope) -> None:
         balancer = await balancer_of(scope)
         client, pool = scope.cloud.loadbalancer, balancer.pool_id
-        change = member_change(scope.control_planes, await client.members(pool))
+        members, guests = await client.members(pool), scope.cluster.spec.guests
+        change = member_change(scope.control_planes, members, guests)
         for node in change.add:
             await client.add_member(
                 pool, node.metadata.name, node.status.address, API_PORT, node.spec.zone

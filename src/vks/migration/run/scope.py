@@ -8,13 +8,15 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
+
 from vks.kube.client import Client
 from vks.kube.config import ClientConfig
 from vks.kube.errors import NotFound
 from vks.resources.clustermigration import ClusterMigration
 from vks.resources.core import Secret
 from vks.resources.legacycluster import LegacyCluster, kubeconfig_name
-from vks.resources.legacynode import LegacyNode
+from vks.resources.legacynode import LegacyNode, NodePreparation
 from vks.runtime.clock import Clock
 from vks.runtime.result import Waiting
 from vks.verda.accounts import Account
@@ -91,7 +93,13 @@ class Scope:
         return self._workload
 
     async def prepare(self, node: LegacyNode, preparation: Mapping[str, Any]) -> None:
-        """Ask the legacy provisioner for that, and for nothing else, of the node."""
-        meta = {"name": node.metadata.name, "namespace": self.namespace, "uid": node.metadata.uid}
-        body = {"metadata": meta, "spec": {"preparation": dict(preparation)}}
-        await self.client.apply(LegacyNode, body, field_manager=FIELD_MANAGER)
+        """Ask the legacy provisioner for that, and for nothing else, of the node. Whatever a node
+        was born with is taken away as well: no field is another manager's."""
+        nothing = {field.encode_name: None for field in msgspec.structs.fields(NodePreparation)}
+        patch = {
+            "metadata": {"uid": node.metadata.uid},
+            "spec": {"preparation": {**nothing, **preparation}},
+        }
+        await self.client.merge_patch(
+            LegacyNode, node.metadata.name, self.namespace, patch, field_manager=FIELD_MANAGER
+        )

@@ -6,6 +6,7 @@ import msgspec
 from tests.unit.legacy.builders import LEARNER, node
 
 from vks.migration.prepare.loadbalancing import member_change
+from vks.resources.legacycluster import LegacyGuest
 from vks.resources.legacynode import LegacyNode, NodePreparation
 from vks.verda.loadbalancer import Member
 
@@ -37,3 +38,9 @@ def test_who_is_drained_gets_no_new_connections_until_it_is_used_again() -> None
     }
     settled = member_change(planes, [member(0, "DRAINING"), member(1)])
     assert (settled.add, settled.remove, settled.states) == ([], [], [])
+
+
+def test_guests_stay_as_they_are() -> None:
+    guest = LegacyGuest(name="g", address="10.0.0.8", zone="z1", state="Leaves")
+    change = member_change([node("a", age=0)], [member(0), member(7, "DRAINING")], [guest])
+    assert (change.add, change.remove, change.states) == ([], [], [])

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from vks.kube.errors import AlreadyExists
 from vks.kube.objects import owner_reference
 from vks.kube.times import parse_time
-from vks.resources.clustermigration import LEAVING, ClusterMigration, MigrationPlan
+from vks.resources.clustermigration import ClusterMigration, MigrationPlan
 from vks.resources.legacycluster import LegacyCluster
 from vks.resources.managedcluster import ManagedCluster
 from vks.service.api.context import Name, Scope, ScopeIn
@@ -182,12 +182,11 @@ async def resume_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
 
 @router.post("/rollback", operation_id="rollBackMigration", status_code=202)
 async def roll_back_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
-    """Takes back whatever has been done, the last phase first."""
+    """Takes back whatever has been done, the last phase first. Nodes that have been replaced are
+    replaced once more."""
     region, present = await _migration(scope, cluster)
     if any(record.name == FINALIZE for record in present.status.phases):
         raise Problem("conflict", "what is finalized cannot be taken back")
-    if any(node.step in LEAVING for node in present.status.nodes):
-        raise Problem("conflict", "nodes have been replaced already: from here it goes on only")
     return _view(await patch_spec(region.client, present, {"rollback": True, "paused": False}))
 
 

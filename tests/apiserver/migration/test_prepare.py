@@ -67,10 +67,10 @@ async def is_as_before(legacy: Legacy) -> None:
 async def test_control_planes_are_prepared_and_taken_back_and_none_is_replaced(
     legacy: Legacy,
 ) -> None:
+    await planned(legacy)  # before anybody could, who would get no answer of this cluster
     async with legacy.server(), running(legacy, PHASES):
         await standing(legacy)
         before = [node.metadata.uid for node in await legacy.nodes()]
-        await planned(legacy)
         await ask(legacy, target="Prepared")
         await phase(legacy, "Prepared", 90.0)
         await is_prepared(legacy)
@@ -103,9 +103,9 @@ async def test_controller_and_hub_may_be_killed_at_any_time(legacy: Legacy) -> N
 async def test_a_control_plane_that_dies_half_way_is_replaced_and_its_successor_prepared(
     legacy: Legacy,
 ) -> None:
+    await planned(legacy)
     async with legacy.server(), running(legacy, PHASES):
         await standing(legacy)
-        await planned(legacy)
         await ask(legacy, target="Prepared")
         dead = await eventually(lambda: _drained(legacy), 60.0)
         assert dead

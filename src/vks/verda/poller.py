@@ -48,9 +48,14 @@ class ServerPoller:
         self._listing = asyncio.Lock()
         self._wake = asyncio.Event()
 
-    def follow(self, server_id: str, key: Key, *, waiting: bool) -> None:
-        """Tell `key` when the server changes; `waiting` asks for short intervals."""
+    def follow(
+        self, server_id: str, key: Key, *, waiting: bool, server: Server | None = None
+    ) -> None:
+        """Tell `key` when the server changes; `waiting` asks for short intervals. `server` is what
+        the caller knows of it, which is news of one that has just been made."""
         follower = self._followers.setdefault(server_id, _Follower(key, None))
+        if server is not None:
+            self._servers.setdefault(server_id, server)
         if waiting and follower.since is None:
             follower.since = self._clock.monotonic()
             self._wake.set()

@@ -72,6 +72,22 @@ async def test_nobody_is_listed_for_nobody() -> None:
 
 
 @pytest.mark.looptime
+async def test_a_server_that_was_just_made_is_not_asked_for() -> None:
+    setup = Setup()
+    await setup.poller.look("other")
+    setup.compute.asked.clear()
+    made = Server(id="s", status="BUILD")
+    setup.poller.follow("s", KEY, waiting=True, server=made)
+    assert await setup.poller.look("s") == made
+    assert setup.compute.asked == []
+    setup.compute.listed = [Server(id="s", status="ACTIVE")]
+    with setup.running():
+        await asyncio.sleep(1)
+    assert await setup.poller.look("s") == Server(id="s", status="ACTIVE")
+    assert setup.told == [KEY]
+
+
+@pytest.mark.looptime
 async def test_a_waiting_machine_hears_within_half_a_second() -> None:
     setup = Setup()
     setup.compute.listed = [Server(id="s", status="BUILD")]

@@ -130,7 +130,9 @@ class MachineReconciler:
                 raise RuntimeError(f"{machine.key}: more than {MAX_STEPS} steps")
             if seen.server_id:
                 watch = isinstance(step, Wait) and step.watch_server
-                account.poller.follow(seen.server_id, machine.key, waiting=watch)
+                account.poller.follow(
+                    seen.server_id, machine.key, waiting=watch, server=seen.server
+                )
             end, result = step, Result(step.poll if isinstance(step, Wait) else step.recheck)
         except Blocked as blocked:
             end = Wait(blocked.condition, blocked.reason, blocked.message)

@@ -104,11 +104,19 @@ class ClusterMigration(KubeObject, frozen=True, kw_only=True):
     status: ClusterMigrationStatus = ClusterMigrationStatus()
 
     @property
+    def refusals(self) -> tuple[MigrationFinding, ...]:
+        """The reasons against what was asked for last; none before it is planned."""
+        plan = self.status.plan
+        return plan.refusals if plan and plan.request == self.spec.plan_request else ()
+
+    @property
     def under_way(self) -> bool:
-        """Whether it has been started and has neither been finalized nor taken back."""
+        """Whether it has been started and has neither been finalized nor taken back. One that is
+        refused has not been started, whatever its target says: a fleet asks for plan and target at
+        once."""
         if self.status.phases:
             return self.status.phase != "Finalized"
-        return self.spec.target != "Planned" and not self.spec.rollback
+        return self.spec.target != "Planned" and not self.spec.rollback and not self.refusals
 
     def has_begun(self, phase: str) -> bool:
         """Whether the phase has begun and has not been taken back."""

@@ -129,6 +129,16 @@ async def test_a_started_migration_counts_before_its_controller_has_seen_it(vks:
     assert answer.status_code == 409, answer.text
 
 
+async def test_a_refused_one_lets_the_cluster_be_repaired(vks: Vks) -> None:
+    await migrating(vks)
+    patch = {"spec": {"planRequest": "one", "target": "Converted"}}  # as a fleet asks for it
+    await vks.client.merge_patch(ClusterMigration, "old", vks.namespace, patch)
+    refusal = {"check": "NodesReady", "message": "not ready: old-w-1"}
+    await told(vks, phase="Refused", plan={"request": "one", "made": BEGAN, "refusals": [refusal]})
+    answer = await vks.call("PATCH", POOL, {"replicas": 5})
+    assert answer.status_code == 202, answer.text
+
+
 async def test_that_of_an_earlier_cluster_of_the_name_does_not_count(vks: Vks) -> None:
     await migrating(vks, **ADOPTING)
     owner = {"apiVersion": "vks.verda/v1alpha1", "kind": "ManagedCluster", "name": "old"}

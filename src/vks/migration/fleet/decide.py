@@ -89,8 +89,7 @@ def wanted(
         return {"target": target} if short and not spec.rollback else None
     if spec.plan_request != request and _is_old(migration, record):
         return fresh
-    planned = status.plan is not None and status.plan.request == spec.plan_request
-    sound = planned and status.plan is not None and not status.plan.refusals
+    sound = status.plan and status.plan.request == spec.plan_request and not migration.refusals
     return {"target": target} if short and sound and not spec.rollback else None
 
 
@@ -129,9 +128,8 @@ def _under_way(
     if not status.phases and ours:
         if spec.rollback:
             return _fail(record, "RolledBack", "it was rolled back", now)
-        plan = status.plan
-        if plan is not None and plan.request == spec.plan_request and plan.refusals:
-            reasons = "; ".join(f"{f.check}: {f.message}" for f in plan.refusals)
+        if migration.refusals:
+            reasons = "; ".join(f"{f.check}: {f.message}" for f in migration.refusals)
             return _fail(record, "Refused", reasons, now)
     waits = waits_for(migration)
     if now - parse_time(record.started_at or "") >= timedelta(seconds=fleet.spec.timeout_seconds):

@@ -96,18 +96,14 @@ class FleetReconciler:
 
     async def _publish(self, fleet: MigrationFleet, records: Sequence[FleetCluster]) -> None:
         """Raises Conflict when the fleet is another one by now."""
-        counts = {
+        phase = phase_of(fleet, records)
+        if (phase, tuple(records)) == (fleet.status.phase, fleet.status.clusters):
+            return
+        status = {
+            "phase": phase,
             "done": sum(r.state == "Done" for r in records),
             "underWay": sum(r.state == "UnderWay" for r in records),
             "failed": failures(records),
-        }
-        if tuple(records) == fleet.status.clusters and fleet.status.phase == phase_of(
-            fleet, records
-        ):
-            return
-        status = {
-            "phase": phase_of(fleet, records),
-            **counts,
             "clusters": [_body(record) for record in records],
         }
         meta = fleet.metadata

@@ -107,7 +107,8 @@ def _progress(
     if migration is not None and _has_reached(migration, fleet.spec.target):
         ended = record.finished_at if record.state == "Done" else rfc3339(now)
         return _put(record, "Done", finished_at=ended)
-    if not seen.legacy:
+    ends = migration is not None and migration.has_begun(_PHASES["Finalized"])
+    if not seen.legacy and not ends:  # what is finalized leaves the legacy provisioner itself
         return _fail(record, "NotLegacy", "the legacy provisioner has no such cluster", now)
     if migration is None:
         return _put(record, "UnderWay" if begun else "Waiting")

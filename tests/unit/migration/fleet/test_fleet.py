@@ -102,6 +102,7 @@ def test_one_that_is_overdue_keeps_its_place() -> None:
 NEW = FleetCluster(name="a")
 OURS = under_way("a")
 FINISHED = migration(phases="Prepare Adopt Convert Finalize", finished=True)
+FINALIZING = migration(phases="Prepare Adopt Convert Finalize", target="Finalized")
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,15 @@ FINISHED = migration(phases="Prepare Adopt Convert Finalize", finished=True)
 )
 def test_how_far_a_cluster_is(record: FleetCluster, seen: Seen, expected: tuple[str, str]) -> None:
     assert state(record, seen) == expected
+
+
+def test_one_that_is_being_finalized_has_not_failed_when_the_legacy_provisioner_lets_it_go() -> (
+    None
+):
+    assert state(OURS, Seen(False, FINALIZING), target="Finalized") == ("UnderWay", "")
+    assert state(OURS, Seen(False, FINISHED), target="Finalized") == ("Done", "")
+    deleted = Seen(False, migration(phases="Prepare", target="Finalized"))
+    assert state(OURS, deleted, target="Finalized") == ("Failed", "NotLegacy")
 
 
 def test_one_that_takes_too_long_has_failed_until_it_gets_there() -> None:

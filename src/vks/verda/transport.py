@@ -3,7 +3,8 @@
 Retried here are only calls that may be repeated without harm (GET, PUT, DELETE), and only when
 the cloud was unavailable. A POST is sent once: what to do when its answer is lost is known only
 to the caller (see `vks.verda.once`). A call that was refused with 429 was not performed; it waits
-for another turn, unless the cloud wants a pause that is better spent elsewhere (`vks.verda.pace`).
+for another turn, unless the cloud wants a pause that is better spent elsewhere (`vks.verda.pace`),
+or refuses the same call again and again: whoever waits for it has to be told why.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ Params = Mapping[str, str | int] | Sequence[tuple[str, str | int]]
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
 ATTEMPTS = 3
+REFUSALS = 5  # 429s that one call takes before its caller is told
 BACKOFF = 0.2  # seconds before the second attempt; doubles, with jitter
 THREADS = 8
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -104,7 +106,7 @@ class Transport:
     ) -> Answer:
         """One call. Raises CloudError for every status from 400 on and for a lost answer."""
         call = service, method, path, body, params, headers, read_timeout
-        attempt = 1
+        attempt, refusals = 1, 0
         while True:
             try:
                 answer = await self._in_turn(*call)
@@ -118,6 +120,9 @@ class Transport:
                 if isinstance(answer, Answer):
                     return answer
                 await self._pace.refused(answer.retry_after)
+                refusals += 1
+                if refusals == REFUSALS:
+                    raise answer
 
     async def _in_turn(self, *call: Any) -> Answer | RateLimited:
         """The answer, or the cloud's refusal to take the call now. Raises CloudError."""

@@ -45,23 +45,27 @@ async def keep_slots(
     cluster: LegacyCluster,
     network: NetworkStatus,
     nodes: Sequence[LegacyNode],
-) -> Slots:
+) -> tuple[Slots, Waiting | None]:
     """Reserves what is on record and lacks its port, and gives back what nobody wants or has. A
-    slot that is new here is only put on record. Raises CloudError, and Waiting for an address
-    that cannot be had."""
+    slot that is new here is only put on record. What an address waits for that cannot be had or
+    given back comes second: the others do not wait for it. Raises CloudError."""
     slots = wanted(cluster)
     in_use = {(node.spec.pool, node.spec.slot) for node in nodes}
     on_record = {(slot.pool, slot.name) for slot in cluster.status.slots}
-    kept = []
+    kept: list[LegacySlot] = []
+    blocked: Waiting | None = None
     for slot in recorded(cluster):
         key = (slot.pool, slot.name)
-        if key not in slots and key not in in_use:
-            await _give_back(client, cluster, slot)
-        elif key in slots and key in on_record and not slot.port_id:
-            kept.append(await _reserve(client, cluster, network, slot, *slots[key]))
-        else:
-            kept.append(slot)
-    return tuple(kept)
+        try:
+            if key not in slots and key not in in_use:
+                await _give_back(client, cluster, slot)
+                continue
+            if key in slots and key in on_record and not slot.port_id:
+                slot = await _reserve(client, cluster, network, slot, *slots[key])
+        except Waiting as waiting:
+            blocked = blocked or waiting
+        kept.append(slot)
+    return tuple(kept), blocked
 
 
 async def remove_slots(client: NetworkClient, cluster: LegacyCluster) -> None:

@@ -9,6 +9,7 @@ from vks.resources.legacycluster import LegacyCluster, LegacyGuest, LegacySlot
 from vks.resources.legacynode import LegacyNode
 from vks.resources.verdacluster import NetworkStatus
 from vks.runtime.clock import Clock
+from vks.runtime.result import Waiting
 from vks.verda.accounts import Accounts
 from vks.verda.apibalancer import delete_api_balancers
 from vks.verda.clusternetwork import Wanted, delete_network, ensure_network
@@ -60,8 +61,8 @@ class NetworkKeeper:
 
     async def keep_slots(
         self, cluster: LegacyCluster, network: NetworkStatus, nodes: Sequence[LegacyNode]
-    ) -> tuple[LegacySlot, ...]:
-        """Raises CloudError, and Waiting for an address that cannot be had."""
+    ) -> tuple[tuple[LegacySlot, ...], Waiting | None]:
+        """The slots, and what one of them waits for. Raises CloudError."""
         client = (await self._accounts.of(cluster)).cloud.network
         return await keep_slots(client, cluster, network, nodes)
 

@@ -110,13 +110,15 @@ class ClusterReconciler:
         try:
             network = await self._network.ensure(cluster, nodes)
             status = msgspec.structs.replace(status, network=network)
-            slots = await self._network.keep_slots(cluster, network, nodes)
+            slots, blocked = await self._network.keep_slots(cluster, network, nodes)
             status = msgspec.structs.replace(status, slots=slots)
-            conditions.set(NETWORK_READY, True, "Provisioned")
             await self._vault.cluster(cluster)
             await self._change_nodes(cluster, nodes)
             if not await self._publish_kubeconfig(cluster, status.endpoint):
                 result = Result(RENAMING)  # until whoever has had the cluster takes theirs along
+            if blocked is not None:
+                raise blocked
+            conditions.set(NETWORK_READY, True, "Provisioned")
         except (Waiting, CloudError) as failure:
             conditions.set(NETWORK_READY, False, *reason_of(failure))
             result = after([failure])

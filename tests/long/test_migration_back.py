@@ -47,7 +47,6 @@ def test_giving_an_adopted_cluster_back_deletes_no_server(old: Story, record_pro
 
 def test_what_convert_has_replaced_is_built_anew(old: Story, record_property: Any) -> None:
     """Two control planes of three are Cluster API's, and the third is about to be."""
-    token = old.kubectl("create", "token", "default", "--duration=2h").strip()
     uid = old.kubectl("get", "namespace", "default", "-o=jsonpath={.metadata.uid}")
     old.vks("migration", "plan", "old")
     old.vks("migration", "start", "old", "--until", "Adopted", "--no-wait")
@@ -73,7 +72,7 @@ def test_what_convert_has_replaced_is_built_anew(old: Story, record_property: An
     assert old.management(*CLUSTER_API) == []
     nodes = {node["metadata"]["name"] for node in old.objects("nodes")}
     assert nodes == after.keys()
-    old.keeps(token)
+    old.keeps()
     assert old.kubectl("get", "namespace", "default", "-o=jsonpath={.metadata.uid}") == uid
     assert old.region.read("migration", "plan", "old")["plan"]["refusals"] == []
 

@@ -47,8 +47,8 @@ CLUSTER_API = tuple(
 )
 #: Of a control plane.
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-#: Seconds that a phase may take on a machine that is busy.
-PATIENCE = 600.0
+#: Seconds that a phase may take on a machine that is busy; on an idle one converting takes 300.
+PATIENCE = 900.0
 
 
 class Story(Lifecycle):

@@ -25,7 +25,7 @@ from vks.resources.migrationfleet import FleetCluster, MigrationFleet
 from vks.runtime.manager import Manager
 from vks.runtime.result import Result, Waiting
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 NAMES = tuple(f"c{number:02}" for number in range(10))
 SHAPE = {"flavor": "small", "image": "i1", "zones": ["tokyo-1"]}
@@ -108,7 +108,7 @@ class Fleet:
             return (await self.found()).status.phase == phase
 
         try:
-            await eventually(look, 30.0)
+            await eventually(look, 120.0)
         except AssertionError as error:
             raise AssertionError((await self.found()).status) from error
         return await self.found()
@@ -202,9 +202,9 @@ async def test_killed_again_and_again_it_begins_no_more_and_forgets_none(fleet: 
     chance = random.Random(3)
     await fleet.ask(concurrency=2)
     async with fleet.counted():
-        for _ in range(100):
-            async with fleet.controlled():
-                await asyncio.sleep(0.05 + chance.random() * 0.3)
+        for life in range(100):
+            async with fleet.controlled():  # lives get longer: a slow machine needs it
+                await asyncio.sleep(0.05 + chance.random() * (0.3 + life / 20))
             if (await fleet.found()).status.phase == "Finished":
                 break
     assert states(await fleet.found()) == {"Done": {*NAMES}}

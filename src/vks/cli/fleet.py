@@ -159,8 +159,10 @@ def _path(api: Api, name: str, *verb: str) -> str:
 
 
 def _over(found: Found) -> bool:
-    """Nothing happens any more by itself."""
-    return found["phase"] == "Finished" or (found["phase"] == "Halted" and not found["underWay"])
+    """Nothing is expected any more: what is overdue is somebody's to look at."""
+    under_way = (c for c in found["clusters"] if c["state"] == "UnderWay")
+    awaited = any(c["reason"] != "Overdue" for c in under_way)
+    return found["phase"] == "Finished" or (found["phase"] == "Halted" and not awaited)
 
 
 def _took(phase: Found) -> str:

@@ -53,10 +53,19 @@ def test_programs_get_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "under_way", "over"),
-    [("Finished", 0, True), ("Halted", 0, True), ("Halted", 1, False), ("Running", 0, False)],
+    ("phase", "reason", "over"),
+    [
+        ("Finished", None, True),
+        ("Halted", None, True),
+        ("Halted", "", False),
+        ("Halted", "Paused", False),
+        ("Halted", "Overdue", True),
+        ("Running", None, False),
+    ],
 )
 def test_a_fleet_is_waited_for_until_nothing_happens_by_itself(
-    phase: str, under_way: int, over: bool
+    phase: str, reason: str | None, over: bool
 ) -> None:
-    assert _over({"phase": phase, "underWay": under_way}) is over
+    """`reason` is that of a cluster that is under way."""
+    clusters = [] if reason is None else [cluster("b", "UnderWay", reason=reason)]
+    assert _over({"phase": phase, "clusters": clusters}) is over

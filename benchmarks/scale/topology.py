@@ -62,7 +62,7 @@ def _run(text: str, *operations: Operation, peer: bool = True) -> Run:
 SCALES: dict[str, tuple[Run, ...]] = {
     "small": (
         _run("4x1+1"),
-        _run("1x3+10", *OPERATIONS, peer=False),
+        _run("1x1+3", *OPERATIONS, peer=False),
     ),
     "medium": (
         _run("4x1+1"),

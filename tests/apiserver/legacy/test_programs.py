@@ -130,7 +130,7 @@ async def test_a_member_joins_as_a_learner_votes_and_leaves(tmp_path: Path) -> N
     async with a.running(founder):
         await eventually(a.healthy)
         for _ in range(2):  # a repeated announcement is one member
-            joined = await etcd.join(a, b.name, b.address)
+            joined = await etcd.join(a, member_name(b.name), b.address)
         assert set(joined.split(",")) == {f"etcd-{m.name}={peer_url(m.address)}" for m in (a, b)}
         assert await etcd.promote(a, b.address) != "", "it has not even started"
         learner = msgspec.structs.replace(LEARNER, initial_cluster=joined)

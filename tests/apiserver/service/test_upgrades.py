@@ -232,7 +232,7 @@ async def test_an_upgrade_that_is_aborted_at_once_changes_nothing(
         ("v1.35.4", "does not go back"),
         ("v1.38.0", "skips a minor version"),
         ("v1.37.0", "unknown version"),
-        ("latest", "pattern"),
+        ("latest", "is no version"),
     ],
 )
 async def test_an_upgrade_that_cannot_be_names_the_field(

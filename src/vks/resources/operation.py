@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
 
 from vks.kube.objects import KubeObject, KubeStruct, Resource
@@ -91,3 +92,8 @@ class Operation(KubeObject, frozen=True, kw_only=True):
         """Whether it is under way and makes, replaces or removes machines: a migration must not
         begin meanwhile."""
         return self.status.finished is None and self.spec.type not in _PODS_ONLY
+
+
+def holders(operations: Iterable[Operation]) -> list[str]:
+    """Those that hold their cluster, as TYPE NAME."""
+    return sorted(f"{o.spec.type} {o.metadata.name}" for o in operations if o.holds_cluster)

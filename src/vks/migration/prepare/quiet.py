@@ -9,7 +9,7 @@ from __future__ import annotations
 from vks.kube.client import Client
 from vks.migration.run.scope import Scope
 from vks.resources.managedcluster import CLUSTER_LABEL
-from vks.resources.operation import Operation
+from vks.resources.operation import Operation, holders
 from vks.runtime.result import Waiting
 
 POLL = 1.0
@@ -33,4 +33,4 @@ async def operations_of(client: Client, namespace: str, cluster: str) -> list[st
     """Those that make, replace or remove machines now, as TYPE NAME. Raises ApiError."""
     selector = f"{CLUSTER_LABEL}={cluster}"
     found = await client.list(Operation, namespace, label_selector=selector)
-    return sorted(f"{o.spec.type} {o.metadata.name}" for o in found.items if o.holds_cluster)
+    return holders(found.items)

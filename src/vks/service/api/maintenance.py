@@ -10,7 +10,7 @@ from __future__ import annotations
 from vks.kube.errors import NotFound
 from vks.resources.clustermigration import ClusterMigration
 from vks.resources.managedcluster import CLUSTER_LABEL, ManagedCluster
-from vks.resources.operation import Operation
+from vks.resources.operation import Operation, holders
 from vks.service.api.context import Scope
 from vks.service.api.problems import Problem
 from vks.service.api.regions import Region
@@ -38,7 +38,7 @@ async def refuse_unfinished(region: Region, cluster: str, namespace: str) -> Non
     """The other way round: nothing is migrated that is being changed. Raises Problem."""
     selector = f"{CLUSTER_LABEL}={cluster}"
     found = await region.client.list(Operation, namespace, label_selector=selector)
-    running = sorted(f"{o.spec.type} {o.metadata.name}" for o in found.items if o.holds_cluster)
+    running = holders(found.items)
     if running:
         raise Problem("conflict", f"under way: {', '.join(running)}; plan again afterwards")
 

@@ -105,7 +105,8 @@ class Lifecycle(Workload):
 
     @contextmanager
     def probed(self, api_hz: float = 10.0) -> Iterator[dict[str, Any]]:
-        """Uses the cluster all the while; the counts are filled in at the end."""
+        """Uses the cluster all the while, and until every client has done enough to judge by; the
+        counts are filled in at the end."""
         counts: dict[str, Any] = {}
         command = [
             *("nsenter", f"--net={self.region.instance.fabric_netns_path}"),
@@ -113,12 +114,13 @@ class Lifecycle(Workload):
             *(f"--kubeconfig={self.kubeconfig}", f"--node-port={NODE_PORT}"),
             f"--api-hz={api_hz}",
         ]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        try:
-            yield counts
-        finally:
-            process.send_signal(signal.SIGTERM)
-            output, _ = process.communicate(timeout=60)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+            try:
+                yield counts
+                process.send_signal(signal.SIGTERM)
+                output, _ = process.communicate(timeout=240)
+            finally:
+                process.kill()
         counts.update(json.loads(output))
 
 

@@ -31,6 +31,8 @@ _TIMEOUT = 15.0
 _RETRY_AFTER = 0.2
 #: Seconds after which a watch has told what was acknowledged.
 _SEEN_WITHIN = 2.0
+#: Requests of each client before the probes end, however soon they are asked to.
+ENOUGH = 60
 _MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -100,8 +102,10 @@ class Probes:
         self._ledger = f"ledger-{secrets.token_hex(4)}"
         self._booked: set[str] = set()
         self.counts = {"apiRead": Count(), "apiWrite": Count(), "make": Count(), "http": Count()}
+        self._enough = asyncio.Event()
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, asked_to_end: asyncio.Event) -> None:
+        stop = asyncio.Event()
         while not self._nodes:
             await self._find_nodes()
             await asyncio.sleep(_RETRY_AFTER)
@@ -113,16 +117,23 @@ class Probes:
             group.create_task(self._every(1 / LEDGER_HZ, self._book, stop))
             group.create_task(self._every(1 / HTTP_HZ, self._ask_workload, stop))
             watching = group.create_task(self._watch())
-            await stop.wait()
+            await asked_to_end.wait()
+            await self._enough.wait()
+            stop.set()
             for count in self.counts.values():
                 count.answered()  # or rather not: a silence may last until now
             await asyncio.sleep(_SEEN_WITHIN)  # what was acknowledged last
             watching.cancel()
 
+    async def _attempt(self, name: str, send: Callable[[], Awaitable[None]]) -> None:
+        await self.counts[name].attempt(send)
+        if min(count.requests for count in self.counts.values()) >= ENOUGH:
+            self._enough.set()
+
     def _count(
         self, name: str, send: Callable[[], Awaitable[None]]
     ) -> Callable[[], Awaitable[None]]:
-        return lambda: self.counts[name].attempt(send)
+        return lambda: self._attempt(name, send)
 
     @staticmethod
     async def _every(period: float, do: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
@@ -135,10 +146,10 @@ class Probes:
 
     async def _call(self, method: str, path: str, **more: Any) -> Any:
         async with self._session.request(method, f"{self._server}{path}", **more) as answer:
-            body = await answer.json(content_type=None)
+            body = await answer.text()  # of refusals not always JSON
             if answer.status >= 400:
-                raise RefusedError(answer.status, f"{method}: {str(body)[:200]}")
-            return body
+                raise RefusedError(answer.status, f"{method}: {body[:200]}")
+            return json.loads(body)
 
     async def _read(self) -> None:
         await self._call("GET", "/api/v1/namespaces/default/configmaps/probe")
@@ -165,7 +176,7 @@ class Probes:
                     raise
             self._booked.add(name)
 
-        await self.counts["make"].attempt(send)
+        await self._attempt("make", send)
 
     async def missing(self) -> set[str]:
         """Objects whose making was acknowledged and that are not there."""
@@ -197,7 +208,7 @@ class Probes:
             tried.append(nodes[self._turn % len(nodes)])
             await self._get(tried[-1])
 
-        await self.counts["http"].attempt(send)
+        await self._attempt("http", send)
 
     async def _get(self, node: str) -> None:
         url = f"http://{node}:{self._port}/"
@@ -279,7 +290,7 @@ def address(node: dict[str, Any]) -> str:
 
 
 async def probe(kubeconfig: Path, port: int, hz: float) -> dict[str, Any]:
-    """Until SIGTERM; then what was counted."""
+    """Until SIGTERM, and until every client has done enough; then what was counted."""
     config = ClientConfig.from_kubeconfig(kubeconfig)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

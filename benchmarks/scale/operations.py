@@ -138,10 +138,14 @@ class Fleet:
 
     async def _restart(self) -> float:
         """Our controllers come back with everything in place. Somebody changes an object of ours
-        meanwhile, in a way that asks for nothing in the cloud: when has that been seen to?"""
+        while they are away, in a way that asks for nothing in the cloud: when has that been seen
+        to?"""
         name = next(machine for machine, _ in self.machines.alive()).spec.infrastructure_ref.name
-        await asyncio.to_thread(self.plane.restart, "provider")
+        ended = asyncio.create_task(self.plane.ended("provider"))
+        restarted = asyncio.create_task(asyncio.to_thread(self.plane.restart, "provider"))
+        await ended
         await self._pause(name, "")
+        await restarted
 
         def seen() -> bool:
             machine = self.machines.infrastructure(name)

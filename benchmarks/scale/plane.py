@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +57,17 @@ class Plane:
         """Ends the program; its supervisor starts it again at once."""
         for _ in Connection(self.instance.run, Request(do="restart", name=program), 30.0).states():
             continue
+
+    async def ended(self, program: str) -> None:
+        """Returns when the process that runs the program now has ended."""
+        process = os.pidfd_open(self.pids()[program])
+        loop, gone = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(process, gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(process)
+            os.close(process)
 
     async def cloud_calls(self) -> dict[str, int]:
         """How many calls of each kind the cloud has answered."""

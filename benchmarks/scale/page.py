@@ -34,6 +34,7 @@ th:first-child, td:first-child { text-align: left; padding-left: 0 }
 figure { max-width: 44rem; margin: 0; padding: .8rem 1rem; background: var(--card);
   border: 1px solid var(--line); border-radius: 8px }
 figcaption { font-weight: 600; margin-bottom: .3rem } svg { width: 100%; height: auto }
+.same { stroke: var(--soft); stroke-dasharray: 5 4 }
 .axes line { stroke: var(--line) } .axes text { fill: var(--soft); font-size: 10px }
 .legend { font-size: 12px; color: var(--soft) }
 .legend span { margin-right: 1rem; white-space: nowrap }
@@ -94,19 +95,24 @@ def _goals(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _growth(growth: Mapping[str, Any]) -> str:
-    """CPU of the providers over machines, and the lines through them."""
-    lines = {name: one["fit"] for name, one in growth.items() if one["fit"]}
-    if not lines:
+    """CPU of the providers, beside what the plane over machines and clusters says."""
+    planes = {name: one["fit"] for name, one in growth.items() if one["fit"]}
+    if not planes:
         return ""
     tiles = [
-        (f"{1000 * line['slope']:.1f} ms", f"{name}: CPU per machine, R² {line['r2']:.3f}")
-        for name, line in lines.items()
+        (
+            f"{1000 * plane['machine']:.0f} ms + {1000 * plane['cluster']:.0f} ms",
+            f"{name}: CPU per machine and per cluster, R² {plane['r2']:.3f}",
+        )
+        for name, plane in planes.items()
     ]
     plot = scatter(
-        "Provider's CPU seconds to create, by machines",
-        {name: one["points"] for name, one in growth.items()},
-        {name: (line["slope"], line["intercept"]) for name, line in lines.items()},
-        "machines",
+        "Provider's CPU seconds to create, over what machines and clusters let expect",
+        {
+            name: [(point["fitted"], point["cpu"]) for point in growth[name]["points"].values()]
+            for name in planes
+        },
+        "s",
     )
     return f"<h2>Growth</h2>{_tiles(tiles)}<div class='plots'>{plot}</div>"
 

@@ -1,4 +1,4 @@
-"""Plots as SVG: curves over time, and points with the line that was fitted to them."""
+"""Plots as SVG: curves over time, and points beside where they were expected."""
 
 from __future__ import annotations
 
@@ -58,24 +58,16 @@ def curves(title: str, series: Mapping[str, Points], unit: str = "s") -> str:
     return _figure(title, frame, lines, drawn, unit)
 
 
-def scatter(
-    title: str, series: Mapping[str, Points], fits: Mapping[str, tuple[float, float]], unit: str
-) -> str:
-    """Points, and the lines (slope, intercept) through them."""
+def scatter(title: str, series: Mapping[str, Points], unit: str) -> str:
+    """Points, and the line on which both coordinates are the same."""
     frame = _Frame.around(point for points in series.values() for point in points)
-    marks = []
-    for (name, points), colour in zip(series.items(), _COLOURS, strict=False):
+    end = min(frame.right, frame.top)
+    marks = [f"<path d='M{frame.at(0, 0)} L{frame.at(end, end)}' class='same'/>"]
+    for points, colour in zip(series.values(), _COLOURS, strict=False):
         marks += [
             f"<circle cx='{frame.x(x):.1f}' cy='{frame.y(y):.1f}' r='4' fill='{colour}'/>"
             for x, y in points
         ]
-        if name in fits:
-            slope, intercept = fits[name]
-            start, end = max(0.0, intercept), min(frame.top, slope * frame.right + intercept)
-            marks.append(
-                f"<path d='M{frame.at(0, start)} L{frame.at(frame.right, end)}' "
-                f"stroke='{colour}' stroke-dasharray='5 4' opacity='.6'/>"
-            )
     return _figure(title, frame, marks, series, unit)
 
 

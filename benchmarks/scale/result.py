@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.scale import verdict
+from benchmarks.scale.growth import complete, growth
 from benchmarks.scale.page import page
 from benchmarks.scale.topology import Operation, Run
 
@@ -38,10 +39,10 @@ class Result:
         measured = run["subjects"].setdefault(subject, {})
         measured[operation] = figures
         ours, peer = (run["subjects"].get(name, {}) for name in ("vks", "in-memory"))
-        if all(verdict.complete(one.get("create", {})) for one in (ours, peer)):
+        if all(complete(one.get("create", {})) for one in (ours, peer)):
             run["ratios"] = verdict.ratios(ours["create"], peer["create"])
         run["goals"] = [{**goal._asdict(), "met": goal.met} for goal in verdict.goals(run)]
-        self._document["growth"] = verdict.growth(self._document["runs"])
+        self._document["growth"] = growth(self._document["runs"])
         self._document["notBegun"] = self._asked[len(self._document["runs"]) :]
         self._write()
 

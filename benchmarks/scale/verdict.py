@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from benchmarks.scale.growth import complete
 
 Figures = Mapping[str, Any]
 #: Our programs that reconcile.
@@ -32,50 +34,6 @@ def ratios(ours: Figures, peer: Figures) -> dict[str, float]:
         "api_calls": (ours["provider"]["requests"], peer["provider"]["requests"]),
     }
     return {name: round(mine / theirs, 2) for name, (mine, theirs) in pairs.items() if theirs}
-
-
-class Fit(NamedTuple):
-    """A straight line through points: y = slope * x + intercept, and how well it goes through."""
-
-    slope: float
-    intercept: float
-    r2: float
-
-
-def fit(points: Sequence[tuple[float, float]]) -> Fit | None:
-    """By least squares; None for less than three points, or all above one x."""
-    count = len(points)
-    mean_x = sum(x for x, _ in points) / count if count else 0.0
-    mean_y = sum(y for _, y in points) / count if count else 0.0
-    spread = sum((x - mean_x) ** 2 for x, _ in points)
-    if count < 3 or not spread:
-        return None
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
-    intercept = mean_y - slope * mean_x
-    total = sum((y - mean_y) ** 2 for _, y in points)
-    missed = sum((y - slope * x - intercept) ** 2 for x, y in points)
-    return Fit(slope, intercept, 1.0 - missed / total if total else 1.0)
-
-
-def growth(runs: Iterable[Figures]) -> dict[str, Any]:
-    """How the CPU for creating machines grows with their number, by provider."""
-    points: dict[str, list[tuple[float, float]]] = {}
-    for run in runs:
-        for name, operations in run["subjects"].items():
-            if complete(created := operations.get("create", {})):
-                spent = created["provider"]["cpuSeconds"]
-                points.setdefault(name, []).append((created["machines"], spent))
-    found = {}
-    for name, known in points.items():
-        line = fit(known)
-        rounded = None if line is None else {k: round(v, 4) for k, v in line._asdict().items()}
-        found[name] = {"points": sorted(known), "fit": rounded}
-    return found
-
-
-def complete(figures: Figures) -> bool:
-    """Whether the operation came to its end."""
-    return "seconds" in figures and "cutAfter" not in figures
 
 
 def goals(run: Figures) -> list[Goal]:

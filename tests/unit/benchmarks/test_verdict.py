@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.scale.verdict import fit, goals, growth, ratios
+from benchmarks.scale.verdict import goals, ratios
 from tests.unit.benchmarks.test_scale import figures
 
 
@@ -19,20 +19,6 @@ def test_ratios_are_ours_in_units_of_the_peers() -> None:
         "provider_rss": 1.0,
         "api_calls": 1.0,
     }
-
-
-def test_growth_is_a_line_through_at_least_three_runs() -> None:
-    line = fit([(10, 3.0), (20, 5.0), (30, 7.0)])
-    assert line is not None
-    assert (round(line.slope, 6), round(line.intercept, 6), round(line.r2, 6)) == (0.2, 1.0, 1.0)
-    assert fit([(10, 3.0), (20, 5.0)]) is None
-    assert fit([(10, 3.0), (10, 5.0), (10, 4.0)]) is None
-
-    runs = [_run(create=figures(9.0, 2.0 * n, machines=n)) for n in (1, 2, 3)]
-    runs.append(_run(create={**figures(9.0, 99.0, machines=9), "cutAfter": 9.0}))
-    found = growth(runs)["vks"]
-    assert found["fit"] == {"slope": 2.0, "intercept": 0.0, "r2": 1.0}
-    assert len(found["points"]) == 3
 
 
 def test_a_goal_is_missed_above_its_limit() -> None:

@@ -86,8 +86,14 @@ class ClusterSet:
         self._state_subscribers: list[Enqueue] = []
         self._tasks: asyncio.TaskGroup | None = None
 
-    def set(self, cluster: Key, kubeconfig: bytes) -> RemoteCluster:
+    def connect(self, kubeconfig: bytes) -> Client:
+        """A client such as clusters are followed with. Raises KubeconfigError."""
+        config = ClientConfig.from_kubeconfig(kubeconfig)
+        return Client(config, user_agent=self._user_agent, timeout=15.0)
+
+    def set(self, cluster: Key, kubeconfig: bytes, client: Client | None = None) -> RemoteCluster:
         """Follows the cluster with these credentials; nothing happens when it does already.
+        `client` is one that has them, if there is one; it belongs to the set then.
 
         Other credentials for a followed cluster replace its connections and keep its caches.
         Raises KubeconfigError.
@@ -95,8 +101,8 @@ class ClusterSet:
         followed = self._followed.get(cluster)
         if followed is not None and followed.kubeconfig == kubeconfig:
             return followed.remote
-        config = ClientConfig.from_kubeconfig(kubeconfig)
-        client = Client(config, user_agent=self._user_agent, timeout=15.0)
+        if client is None:
+            client = self.connect(kubeconfig)
         if followed is None:
             remote = RemoteCluster(cluster, client, self._make_informers(cluster, client))
             followed = self._followed[cluster] = _Followed(remote, kubeconfig)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 import structlog
 
 from vks.kube.client import Client
-from vks.kube.config import ClientConfig, KubeconfigError
-from vks.kube.errors import ApiError
-from vks.kube.errors import NotFound as ObjectNotFound
+from vks.kube.config import KubeconfigError
 from vks.kube.objects import Key
+from vks.provider.cloudcontroller.probing import PROBE_PATIENT, Probes, read_kubeconfig
 from vks.provider.stores import Stores
 from vks.resources.clusterapi import Cluster
-from vks.resources.contract import PAUSED_ANNOTATION
-from vks.resources.core import Node, Secret
+from vks.resources.contract import CONTROL_PLANE_LABEL, PAUSED_ANNOTATION
+from vks.resources.core import Node
 from vks.resources.verdacluster import VerdaCluster
 from vks.runtime.clock import Clock
 from vks.runtime.clusters import ClusterSet, RemoteCluster
@@ -26,15 +22,6 @@ from vks.verda.failures import after
 from vks.verda.network import Route
 from vks.verda.routes import desired_routes, route_change
 
-#: Seconds between attempts to reach an API server that is coming up; a refused connection through
-#: the load balancer is cheap, and the first answer starts everything else.
-PROBE = 0.5
-#: The same for one that has not answered for PATIENCE seconds.
-PROBE_PATIENT = 10.0
-PATIENCE = 300.0
-PROBE_TIMEOUT = 3.0
-#: For how many seconds of probing the credentials that were read are used.
-TRUSTED = 10.0
 #: Seconds until routes are tried again for which the project has no quota.
 NO_ROUTES = 60.0
 #: How often the router's routes are compared although no node changed, in seconds.
@@ -57,59 +44,50 @@ class ClusterFollower:
         self._accounts = accounts
         self._remotes = remotes
         self._clock = clock
-        self._probing_since: dict[Key, float] = {}
-        self._kubeconfigs: dict[Key, tuple[bytes, float]] = {}
+        self._probes = Probes(client, remotes.connect, clock)
         self._routes: dict[Key, tuple[list[Route], float]] = {}
 
     async def reconcile(self, key: Key) -> Result:
         cluster = self._stores.clusters.get(key)
         verda = self._stores.infrastructure_of(cluster)
         if cluster is None or verda is None or cluster.deleting:
-            self._forget(key)
+            await self._forget(key)
             return DONE
         if not cluster.status.initialization.infrastructure_provisioned:
             return DONE
         remote = self._remotes.get(key)
         if remote is None or not remote.reachable:
-            waiting = await self._connect(key)
-            if waiting is not None:
-                return waiting
-            return DONE  # the set tells us when its caches are filled
-        self._probing_since.pop(key, None)
+            try:
+                return await self._connect(key, remote)
+            except KubeconfigError as error:
+                log.warning("kubeconfig is not usable", cluster=str(key), error=str(error))
+                return Result(PROBE_PATIENT)
         if _paused(cluster, verda) or verda.spec.pod_routes == "Unmanaged":
             return DONE
         return await self._sync_routes(key, cluster, verda, remote)
 
-    async def _connect(self, key: Key) -> Result | None:
-        """Follow the cluster once its API server answers; until then, when to try again."""
-        probing = self._remotes.get(key) is None
-        kubeconfig = await self._kubeconfig(key, fresh=not probing)
-        if kubeconfig is None:
-            return Result(PROBE)
-        if probing and not await _answers(kubeconfig):
-            since = self._probing_since.setdefault(key, self._clock.monotonic())
-            patient = self._clock.monotonic() - since > PATIENCE
-            return Result(PROBE_PATIENT if patient else PROBE)
-        try:
+    async def _connect(self, key: Key, remote: RemoteCluster | None) -> Result:
+        """Follow the cluster once its API server answers; the set tells when its caches are
+        filled, and when watches break, which other credentials may mend. Raises KubeconfigError."""
+        if remote is None:
+            answered = await self._probes.attempt(key, served=self._served(key))
+            if answered is None:
+                return Result(self._probes.pause(key))
+            self._remotes.set(key, *answered)
+        elif remote.error is not None:
+            kubeconfig = await read_kubeconfig(self._client, key)
+            if kubeconfig is None:
+                return Result(PROBE_PATIENT)
             self._remotes.set(key, kubeconfig)
-        except KubeconfigError as error:
-            log.warning("kubeconfig is not usable", cluster=str(key), error=str(error))
-            return Result(PROBE_PATIENT)
-        return None
+        return DONE
 
-    async def _kubeconfig(self, key: Key, *, fresh: bool) -> bytes | None:
-        """Not `fresh`: as it was at most TRUSTED seconds ago, for probes follow each other fast."""
-        now = self._clock.monotonic()
-        known = self._kubeconfigs.get(key)
-        if known is not None and not fresh and now - known[1] < TRUSTED:
-            return known[0]
-        try:
-            secret = await self._client.get(Secret, f"{key.name}-kubeconfig", key.namespace)
-            kubeconfig = base64.b64decode(secret.data["value"], validate=True)
-        except (ObjectNotFound, KeyError, binascii.Error):
-            return None
-        self._kubeconfigs[key] = (kubeconfig, now)
-        return kubeconfig
+    def _served(self, key: Key) -> bool:
+        """Whether a server runs that may be the API server's."""
+        return any(
+            CONTROL_PLANE_LABEL in machine.metadata.labels
+            and machine.status.initialization.provisioned
+            for machine in self._stores.machines_of(key.namespace, key.name)
+        )
 
     async def _sync_routes(
         self, key: Key, cluster: Cluster, verda: VerdaCluster, remote: RemoteCluster
@@ -137,21 +115,10 @@ class ClusterFollower:
         self._routes[key] = (wanted, now)
         return Result(VERIFY)
 
-    def _forget(self, key: Key) -> None:
+    async def _forget(self, key: Key) -> None:
         self._remotes.remove(key)
         self._routes.pop(key, None)
-        self._probing_since.pop(key, None)
-        self._kubeconfigs.pop(key, None)
-
-
-async def _answers(kubeconfig: bytes) -> bool:
-    try:
-        config = ClientConfig.from_kubeconfig(kubeconfig)
-        async with Client(config, user_agent="vks-provider", timeout=PROBE_TIMEOUT) as client:
-            await client.raw("GET", "/readyz/ping")
-    except (ApiError, KubeconfigError):
-        return False
-    return True
+        await self._probes.forget(key)
 
 
 def _paused(cluster: Cluster, verda: VerdaCluster) -> bool:

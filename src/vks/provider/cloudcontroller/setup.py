@@ -12,6 +12,7 @@ from vks.provider.cloudcontroller.node_reconciler import NodeReconciler, node_ke
 from vks.provider.stores import cluster_name
 from vks.provider.wiring import Wiring
 from vks.resources.clusterapi import Cluster
+from vks.resources.contract import CONTROL_PLANE_LABEL
 from vks.resources.core import Node, Pod
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachine
@@ -46,6 +47,7 @@ def add_cloud_controller(wiring: Wiring) -> None:
         follower.reconcile,
         wiring.watch(Cluster),
         wiring.watch(VerdaCluster, _cluster_of, _router_changed),
+        wiring.watch(VerdaMachine, _cluster_of, _may_serve),
         sources=[remotes.state_source(), remotes.source(Node, lambda cluster, _: [cluster])],
         workers=WORKERS,
     )
@@ -65,9 +67,18 @@ def by_provider_id(node: Node) -> Iterable[str]:
     return (node.spec.provider_id,) if node.spec.provider_id else ()
 
 
-def _cluster_of(cluster: VerdaCluster) -> Iterable[Key]:
-    name = cluster_name(cluster)
-    return [Key(cluster.metadata.namespace, name)] if name else []
+def _cluster_of(obj: VerdaCluster | VerdaMachine) -> Iterable[Key]:
+    name = cluster_name(obj)
+    return [Key(obj.metadata.namespace, name)] if name else []
+
+
+def _may_serve(change: Change[VerdaMachine]) -> bool:
+    """Whether a control plane's server runs now, which is when its API server may come up."""
+    old, new = change.old, change.new
+    if new is None or CONTROL_PLANE_LABEL not in new.metadata.labels:
+        return False
+    before = old is not None and bool(old.status.initialization.provisioned)
+    return bool(new.status.initialization.provisioned) and not before
 
 
 def _router_changed(change: Change[VerdaCluster]) -> bool:

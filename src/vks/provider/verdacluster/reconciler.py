@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -15,7 +15,13 @@ from vks.kube.conditions import ConditionSet
 from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.finalizers import remove_finalizer
 from vks.kube.objects import Key
-from vks.provider.conditions import CLUSTER_CONDITIONS, DELETING
+from vks.provider.conditions import (
+    CLUSTER_CONDITIONS,
+    DELETING,
+    LOAD_BALANCER_READY,
+    NETWORK_READY,
+    SERVER_GROUPS_READY,
+)
 from vks.provider.ownership import CLUSTER_FINALIZER, claim, owner_grace
 from vks.provider.stores import Stores, cluster_name
 from vks.provider.verdacluster.delete import delete_all
@@ -23,7 +29,14 @@ from vks.provider.verdacluster.identity import keep_identity, let_go_of_identity
 from vks.provider.verdacluster.loadbalancer import ensure_load_balancer
 from vks.provider.verdacluster.scope import Scope
 from vks.provider.verdacluster.servergroups import ensure_server_groups
-from vks.provider.verdacluster.status import Outcome, decide_status, endpoint_of, status_body
+from vks.provider.verdacluster.settled import VERIFY, Settled
+from vks.provider.verdacluster.status import (
+    PHASES,
+    Outcome,
+    decide_status,
+    endpoint_of,
+    status_body,
+)
 from vks.resources.clusterapi import Cluster
 from vks.resources.contract import (
     MANAGED_BY_ANNOTATION,
@@ -31,7 +44,7 @@ from vks.resources.contract import (
     PAUSED_ANNOTATION,
     READY,
 )
-from vks.resources.verdacluster import VerdaCluster, VerdaClusterStatus
+from vks.resources.verdacluster import NetworkStatus, VerdaCluster, VerdaClusterStatus
 from vks.resources.verdaport import VerdaPortPool
 from vks.runtime.clock import Clock
 from vks.runtime.result import DONE, Result, Waiting
@@ -43,9 +56,6 @@ from vks.verda.failures import Failure, after, reason_of
 from vks.verda.pace import urgent
 
 FIELD_MANAGER = "vks-verdacluster"
-#: How often a provisioned cluster is compared with the cloud although nothing happened, seconds.
-VERIFY = 600.0
-
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
@@ -63,7 +73,7 @@ class ClusterReconciler:
         self._accounts = accounts
         self._clock = clock
         self._applier = Applier(client, FIELD_MANAGER)
-        self._verified: dict[str, tuple[int, float]] = {}
+        self._settled = Settled(clock)
 
     async def reconcile(self, key: Key) -> Result:
         cluster = self._stores.verda_clusters.get(key)
@@ -103,25 +113,38 @@ class ClusterReconciler:
             conditions.set(READY, False, waiting.reason, waiting.message)
             return await self._publish(cluster, cluster.status, conditions, Result(waiting.poll))
         network, groups, balancer = await asyncio.gather(
-            _outcome(ensure_network(scope.account.cloud.network, _network(scope))),
-            _outcome(ensure_server_groups(scope)),
-            _outcome(ensure_load_balancer(scope)),
+            self._outcome(cluster, NETWORK_READY, lambda: _ensure_network(scope)),
+            self._outcome(cluster, SERVER_GROUPS_READY, lambda: ensure_server_groups(scope)),
+            self._outcome(cluster, LOAD_BALANCER_READY, lambda: ensure_load_balancer(scope)),
         )
         outcome = Outcome(network, groups, balancer)
+        conditions.observe(await self._publish_endpoint(cluster, outcome))
         status = decide_status(cluster, outcome, conditions)
-        await self._publish_endpoint(cluster, status)
-        if not outcome.failures:
-            self._verified[cluster.metadata.uid] = (
-                cluster.metadata.generation,
-                self._clock.monotonic(),
-            )
         result = after(outcome.failures) if outcome.failures else Result(VERIFY)
         return await self._publish(cluster, status, conditions, result)
+
+    async def _outcome(
+        self, cluster: VerdaCluster, phase: str, ensure: Callable[[], Awaitable[T]]
+    ) -> T | Failure:
+        """What the phase comes to. One that was through moments ago is not asked again because
+        another one waits; but when one fails, that may be for what another had made."""
+        known: T | None = self._settled.get(cluster, phase)
+        if known is not None:
+            return known
+        try:
+            found = await ensure()
+        except Waiting as waiting:
+            return waiting
+        except CloudError as error:
+            self._settled.forget(cluster)
+            return error
+        self._settled.note(cluster, phase, found)
+        return found
 
     async def _delete(
         self, cluster: VerdaCluster, owner: Cluster, conditions: ConditionSet
     ) -> Result:
-        self._verified.pop(cluster.metadata.uid, None)
+        self._settled.forget(cluster)
         if CLUSTER_FINALIZER not in cluster.metadata.finalizers:
             return DONE
         conditions.set(READY, False, "Deleting")
@@ -164,22 +187,23 @@ class ClusterReconciler:
 
     def _still_verified(self, cluster: VerdaCluster, conditions: ConditionSet) -> float | None:
         """Seconds until a provisioned, unchanged cluster is compared with the cloud again."""
-        known = self._verified.get(cluster.metadata.uid)
-        if known is None or not conditions.is_true(READY):
-            return None
-        generation, at = known
-        left = at + VERIFY - self._clock.monotonic()
-        return left if generation == cluster.metadata.generation and left > 0 else None
+        return self._settled.left(cluster, PHASES) if conditions.is_true(READY) else None
 
-    async def _publish_endpoint(self, cluster: VerdaCluster, status: VerdaClusterStatus) -> None:
-        endpoint = endpoint_of(cluster, status, API_PORT)
+    async def _publish_endpoint(self, cluster: VerdaCluster, outcome: Outcome) -> int:
+        """The generation of what is there then."""
+        before = cluster.metadata.generation
+        endpoint = endpoint_of(cluster, outcome, API_PORT)
         if endpoint is None or endpoint == cluster.spec.control_plane_endpoint:
-            return
+            return before
         body = {
             "metadata": {"name": cluster.metadata.name, "namespace": cluster.metadata.namespace},
             "spec": {"controlPlaneEndpoint": {"host": endpoint.host, "port": endpoint.port}},
         }
-        await self._applier.apply(VerdaCluster, body)
+        written = await self._applier.apply(VerdaCluster, body)
+        if written is None or written.metadata.generation != before + 1:
+            return before  # somebody changed something else: it is looked at with the next event
+        self._settled.observe(cluster, written.metadata.generation)
+        return written.metadata.generation
 
     async def _publish(
         self,
@@ -196,16 +220,10 @@ class ClusterReconciler:
         return result
 
 
-async def _outcome(phase: Awaitable[T]) -> T | Failure:
-    try:
-        return await phase
-    except (CloudError, Waiting) as failure:
-        return failure
-
-
-def _network(scope: Scope) -> Wanted:
+async def _ensure_network(scope: Scope) -> NetworkStatus:
     network = scope.cluster.spec.network
-    return Wanted(scope.owner, scope.name, network.network_id, network.cidr, scope.pod_cidrs)
+    wanted = Wanted(scope.owner, scope.name, network.network_id, network.cidr, scope.pod_cidrs)
+    return await ensure_network(scope.account.cloud.network, wanted)
 
 
 def _paused(cluster: VerdaCluster, owner: Cluster | None) -> bool:

@@ -84,10 +84,13 @@ def failure_domains(cluster: VerdaCluster) -> tuple[FailureDomain, ...]:
     )
 
 
-def endpoint_of(cluster: VerdaCluster, status: VerdaClusterStatus, port: int) -> Endpoint | None:
+def endpoint_of(cluster: VerdaCluster, outcome: Outcome, port: int) -> Endpoint | None:
     """The endpoint to publish, or None while there is none."""
     given = cluster.spec.control_plane_endpoint or Endpoint()
-    host = given.host or status.load_balancer.vip_address
+    balancer = outcome.load_balancer
+    if not isinstance(balancer, LoadBalancerStatus):
+        balancer = cluster.status.load_balancer
+    host = given.host or balancer.vip_address
     return Endpoint(host=host, port=given.port or port) if host else None
 
 

@@ -72,7 +72,14 @@ class ConditionSet:
         self._generation = generation
 
     def observe(self, generation: int) -> None:
-        """The generation that conditions are about which are set from now on."""
+        """The object has that generation now, by our own doing: what has been found out about the
+        one before holds of it too."""
+        self._conditions = tuple(
+            msgspec.structs.replace(c, observed_generation=generation)
+            if c.observed_generation == self._generation
+            else c
+            for c in self._conditions
+        )
         self._generation = generation
 
     def set(self, type_: str, status: bool | str, reason: str, message: str = "") -> None:

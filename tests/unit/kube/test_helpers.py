@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vks.kube.conditions import conditions_body, set_condition
+from vks.kube.conditions import ConditionSet, conditions_body, set_condition
 from vks.kube.config import ClientConfig, KubeconfigError
 from vks.kube.errors import AlreadyExists, Gone, Unavailable, error_from_status
 from vks.kube.objects import Key
@@ -31,6 +31,16 @@ def test_other_conditions_keep_their_place() -> None:
     two = set_condition((), "A", True, "R", now=EARLY)
     two = set_condition(two, "B", "Unknown", "R", now=EARLY)
     assert [c.type for c in set_condition(two, "A", False, "R", now=LATE)] == ["A", "B"]
+
+
+def test_what_was_found_out_holds_of_the_generation_that_our_own_write_makes() -> None:
+    before = set_condition((), "Ready", True, "Up", now=EARLY, observed_generation=2)
+    conditions = ConditionSet(before, ("Ready", "Paused", "Done"), now=LATE, generation=3)
+    conditions.set("Paused", False, "NotPaused")
+    conditions.observe(4)
+    conditions.set("Done", True, "Done")
+    seen = {c.type: c.observed_generation for c in conditions.all()}
+    assert seen == {"Ready": 2, "Paused": 4, "Done": 4}
 
 
 @pytest.mark.parametrize(

@@ -73,11 +73,14 @@ class Wiring:
         model: type[T],
         map_to_keys: KeyMapper[T] = own_key,
         predicate: Predicate[T] | None = None,
+        *,
+        pressing: Predicate[T] = lambda _: False,
     ) -> Watch[T]:
         return Watch(
             model,
             map_to_keys,
             predicate,
+            pressing=pressing,
             namespace=self._options.namespace,
             label_selector=self._selector,
         )

@@ -21,6 +21,7 @@ from vks.runtime.queue import (
     HIGH_PRIORITY,
     LOW_PRIORITY,
     NORMAL_PRIORITY,
+    RAISED_PRIORITY,
     QueueShutDownError,
     WorkQueue,
 )
@@ -169,7 +170,7 @@ class Controller:
 
     def _handler(self, watch: Watch[Any]) -> Callable[[Change[Any]], None]:
         def on_change(change: Change[Any]) -> None:
-            priority = _priority(change)
+            priority = _priority(change, watch)
             for key in watch.keys(change):
                 self._enqueue(key, priority)
 
@@ -299,10 +300,12 @@ class Controller:
             self.queue.done(key)
 
 
-def _priority(change: Change[Any]) -> int:
+def _priority(change: Change[Any], watch: Watch[Any]) -> int:
     if change.new is not None and change.new.deleting:
         return HIGH_PRIORITY
-    return LOW_PRIORITY if change.initial else NORMAL_PRIORITY
+    if change.initial:
+        return LOW_PRIORITY
+    return RAISED_PRIORITY if watch.pressing(change) else NORMAL_PRIORITY
 
 
 def _label(result: Result) -> str:

@@ -16,6 +16,8 @@ K = TypeVar("K", bound=Hashable)
 
 #: Deletions: they are short, and give back what others may wait for.
 HIGH_PRIORITY = 100
+#: What somebody has been waiting for, and can go on with now.
+RAISED_PRIORITY = 50
 #: What a user or the cloud has just changed.
 NORMAL_PRIORITY = 0
 #: Initial lists and periodic resyncs: they must not delay what somebody waits for.

@@ -54,13 +54,14 @@ def generation_changed(change: Change[Any]) -> bool:
 class Watch(Generic[T]):
     """Changes of a kind, or of the part that the selectors leave, as keys of a controller.
 
-    `map_to_keys` is asked for the old and the new object. Without `client` it is the
-    manager's API server.
+    `map_to_keys` is asked for the old and the new object. `pressing` are changes after which a
+    key goes before others. Without `client` it is the manager's API server.
     """
 
     model: type[T]
     map_to_keys: KeyMapper[T] = own_key
     predicate: Predicate[T] | None = None
+    pressing: Predicate[T] = field(default=lambda _: False, kw_only=True)
     namespace: str | None = field(default=None, kw_only=True)
     label_selector: str | None = field(default=None, kw_only=True)
     field_selector: str | None = field(default=None, kw_only=True)

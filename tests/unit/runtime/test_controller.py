@@ -29,12 +29,16 @@ class Rig:
     """A controller on a fake API, with everything that a manager would give it."""
 
     def __init__(
-        self, reconcile: Callable[[Key], Awaitable[Result]], api: FakeApi, **options: Any
+        self,
+        reconcile: Callable[[Key], Awaitable[Result]],
+        api: FakeApi,
+        watch: Watch[Thing] = Watch(Thing),  # noqa: B008 - frozen
+        **options: Any,
     ) -> None:
         self.api = api
         self.metrics = Metrics(CollectorRegistry())
         self.accepted: Callable[[Key], bool] = lambda _: True
-        self.controller = Controller("things", reconcile, watches=[Watch(Thing)], **options)
+        self.controller = Controller("things", reconcile, watches=[watch], **options)
         self.informer = Informer(api, Thing, rng=Random(1))
         self.controller.bind(
             [self.informer],
@@ -231,6 +235,30 @@ def test_changes_overtake_the_first_list_and_deletions_overtake_changes() -> Non
     assert order.index("old-19") < 8
     others = [name for name in order[1:] if name != "old-19"]
     assert others == sorted(others, key=lambda name: name.startswith("old-"))
+
+
+def test_pressing_changes_overtake_others() -> None:
+    async def main() -> list[str]:
+        api = FakeApi()
+        order: list[str] = []
+
+        async def reconcile(key: Key) -> Result:
+            order.append(key.name)
+            await asyncio.sleep(1.0)
+            return DONE
+
+        watch = Watch(Thing, pressing=lambda change: change.object.value == 7)
+        rig = Rig(reconcile, api, watch=watch, workers=1)
+        async with running(rig):
+            for number in range(5):
+                api.put(f"new-{number}")
+            await asyncio.sleep(0.5)
+            api.put("new-4", value=7)
+            api.put("new-3", deletion_timestamp="2026-01-01T00:00:00Z")
+            await asyncio.sleep(60)
+        return order
+
+    assert virtual.run(main()) == ["new-0", "new-3", "new-4", "new-1", "new-2"]
 
 
 @pytest.mark.parametrize(("delay", "expected"), [(2.0, 2.0), (60.0, 5.0)])

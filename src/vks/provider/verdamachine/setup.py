@@ -47,11 +47,22 @@ def add_machines(wiring: Wiring) -> None:
             "verdamachine",
             reconciler.reconcile,
             wiring.watch(VerdaMachine),
-            wiring.watch(Machine, infrastructure_key_of),
+            wiring.watch(Machine, infrastructure_key_of, pressing=bootstrap_data_came),
             wiring.watch(Cluster, of_cluster, cluster_changed),
             wiring.watch(VerdaCluster, of_verda_cluster, infrastructure_changed),
             wiring.watch(VerdaPort, of_port, _claim_or_use_changed),
         )
+    )
+
+
+def bootstrap_data_came(change: Change[Machine]) -> bool:
+    """Whether a server can be asked for now. Others may only make ready for that: when hundreds are
+    created at once, they can wait."""
+    before = change.old is not None and change.old.spec.bootstrap.data_secret_name is not None
+    return (
+        change.new is not None
+        and change.new.spec.bootstrap.data_secret_name is not None
+        and not before
     )
 
 

@@ -6,11 +6,13 @@ import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import yaml
+from fastapi import FastAPI
 
 from vks.kube.client import Client
 from vks.kube.objects import Resource
@@ -191,11 +193,20 @@ async def controllers(client: Client) -> AsyncIterator[Manager]:
         await task
 
 
+@cache
+def _application() -> FastAPI:
+    """Made once: it costs half a second, and leaves ten thousand objects in cycles. Those of a
+    hundred tests, collected in the middle of another one, block its event loop for two seconds."""
+    return create_app(Services(Config(regions=(region_config(),)), (), TokenTable()))
+
+
 @asynccontextmanager
 async def rest_api(client: Client, identity: TokenTable) -> AsyncIterator[httpx.AsyncClient]:
-    """The REST API, called in this process."""
-    config = Config(regions=(region_config(),))
-    app = create_app(Services(config, (Region(config.regions[0], client),), identity))
+    """The REST API, called in this process; one at a time."""
+    region = region_config()
+    services = Services(Config(regions=(region,)), (Region(region, client),), identity)
+    app = _application()
+    app.state.services = services
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://vks") as caller:
         yield caller

@@ -35,7 +35,8 @@ demo: venv ## Start the local region and create a first cluster in it
 test: lint ## Every test, from unit to end-to-end on real servers
 	$(BIN)/vks doctor --install
 	$(BIN)/vks build
-	$(BIN)/pytest --durations=30 tests/unit tests/property tests/api tests/apiserver tests/hollow tests/cloud tests/local tests/e2e
+	$(BIN)/pytest --durations=30 -n 2 --no-loadscope-reorder \
+	  tests/unit tests/property tests/api tests/apiserver tests/e2e tests/hollow tests/cloud tests/local
 
 .PHONY: test-long
 test-long: venv ## Take migrations back, and let nodes die in each of their phases, under probes (25 minutes)

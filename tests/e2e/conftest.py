@@ -12,27 +12,16 @@ from pathlib import Path
 
 import pytest
 from tests.support import leftovers
+from tests.support.lanes import STORIES
 from tests.support.localregion import LocalRegion, region_name
 from tests.support.workload import Workload
 
-STORIES = (
-    "test_first_cluster",
-    "test_pods",
-    "test_cluster_api",
-    "test_late_node",
-    "test_scaling",
-    "test_control_plane_loss",
-    "test_deletion",
-    "test_bare_cluster",
-    "test_bad_cloud",
-    "test_kills",
-    "test_neighbours",
-)
 _HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the stories, which have one region, into their order and behind all other tests."""
+    """Puts the stories, which have one region, into their order and behind all other tests: it
+    stays up until the end."""
     stories = [item for item in items if _is_story(item)]
     stories.sort(key=lambda item: STORIES.index(item.path.stem))
     items[:] = [item for item in items if not _is_story(item)] + stories

@@ -89,6 +89,25 @@ async def test_the_slots_of_a_pool_are_shown(vks: Vks) -> None:
     assert pool["staticIP"] == {"subnet": "s1", "count": 3}
 
 
+async def test_the_pools_come_page_by_page(vks: Vks) -> None:
+    await start(vks, count=3)
+    body = {"name": "db", "replicas": 1, "flavor": "small", "staticIP": {"count": 1}}
+    assert (await vks.call("POST", "/clusters/demo/node-pools", body)).status_code == 202
+    path = "/clusters/demo/static-ip-pools?limit=1"
+
+    async def both() -> list[str] | None:
+        first = (await vks.call("GET", path)).json()
+        if first["continue"] is None:
+            return None
+        last = (await vks.call("GET", f"{path}&continue={first['continue']}")).json()
+        assert last["continue"] is None
+        return [pool["name"] for page in (first, last) for pool in page["items"]]
+
+    assert await until(both) == ["db", "web"]
+    refused = await vks.call("GET", f"{path}&continue=none")
+    assert refused.status_code == 400
+
+
 async def test_a_slot_in_use_cannot_be_removed(vks: Vks) -> None:
     await start(vks, count=3)
     for slot in ("1", "2"):

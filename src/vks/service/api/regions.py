@@ -22,6 +22,7 @@ from vks.service.config import RegionConfig
 from vks.service.names import digest
 
 K = TypeVar("K", bound=KubeObject)
+T = TypeVar("T")
 
 FIELD_MANAGER = "vks-api"
 _ATTEMPTS = 10
@@ -133,6 +134,17 @@ async def list_page(
         if not rest:
             index += 1
     return items, _encode(index, rest) if index < len(regions) else None
+
+
+def page_by_name(
+    named: Mapping[str, T], *, limit: int, token: str | None
+) -> tuple[list[T], str | None]:
+    """One page of what is read as a whole, by name: what comes or goes meanwhile moves nothing
+    else. Raises Problem for a token that is none."""
+    _, after = _decode(token, 1)
+    left = sorted(name for name in named if name > after)
+    page = left[:limit]
+    return [named[name] for name in page], _encode(0, page[-1]) if len(left) > limit else None
 
 
 def _encode(index: int, rest: str) -> str:

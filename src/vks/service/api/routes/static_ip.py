@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from vks.resources.verdaport import VerdaPortPool
 from vks.service.api import models
 from vks.service.api.context import Continue, Limit, Name, ScopeIn
 from vks.service.api.infrastructure import find_port_pool, find_port_pools
 from vks.service.api.problems import Problem
-from vks.service.api.regions import find_cluster, list_page
+from vks.service.api.regions import find_cluster, page_by_name
 from vks.service.api.static_ip_models import StaticIPPoolView
 from vks.service.api.static_ip_views import static_ip_pool_view
-from vks.service.names import CLUSTER_LABEL
 
 router = APIRouter(prefix="/projects/{project}/clusters/{cluster}", tags=["static IP pools"])
 
@@ -26,21 +24,10 @@ async def list_static_ip_pools(
 ) -> models.Page[StaticIPPoolView]:
     """The cluster's reserved addresses, by node pool."""
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
-    pools = {known.pool.metadata.name: known for known in await find_port_pools(region, found)}
-    if found.spec.provisioner == "legacy":
-        legacy = [static_ip_pool_view(*known) for known in pools.values()]
-        return models.Page[StaticIPPoolView].of(legacy, None)
-    items, token = await list_page(
-        [region],
-        scope.caller,
-        VerdaPortPool,
-        limit=limit,
-        token=continue_,
-        label_selector=f"{CLUSTER_LABEL}={cluster}",
-    )
-    names = [pool.metadata.name for _, pool in items]
-    views = [static_ip_pool_view(*pools[name]) for name in names if name in pools]
-    return models.Page[StaticIPPoolView].of(views, token)
+    known = await find_port_pools(region, found)
+    views = {port_pool.pool.metadata.name: static_ip_pool_view(*port_pool) for port_pool in known}
+    items, token = page_by_name(views, limit=limit, token=continue_)
+    return models.Page[StaticIPPoolView].of(items, token)
 
 
 @router.get("/static-ip-pools/{pool}", operation_id="getStaticIPPool")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from benchmarks.create.region import Region
-from vks.provider.verdacluster.loadbalancer import MONITOR
+from vks.verda.apibalancer import MONITOR
 from vks.verda.cloud import Cloud
 from vks.verda.clusternetwork import API_PORT, security_rules
 from vks.verda.compute import ServerRequest

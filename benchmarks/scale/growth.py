@@ -76,7 +76,7 @@ def fit(points: Sequence[Point]) -> Fit | None:
     )
     if solved is None:
         return None
-    plane = Fit(*solved, r2=1.0)
+    plane = Fit._make([*solved, 1.0])
     mean = sum(point.cpu for point in points) / len(points)
     total = sum((point.cpu - mean) ** 2 for point in points)
     missed = sum((point.cpu - plane.at(point)) ** 2 for point in points)

@@ -76,4 +76,5 @@ def _row(figures: dict[str, Any]) -> tuple[str, str, str, str]:
         done, total = figures["reached"]
         seconds = f"cut after {seconds}, {done} of {total}"
     provider = figures["provider"]
-    return seconds, *(str(provider[key]) for key in ("cpuSeconds", "peakMiB", "requests"))
+    cpu, peak, requests = (str(provider[key]) for key in ("cpuSeconds", "peakMiB", "requests"))
+    return seconds, cpu, peak, requests

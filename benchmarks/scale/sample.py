@@ -124,7 +124,7 @@ def thinned(points: Sequence[Point], join: Callable[[list[float]], float] = fmea
 def highest(points: Iterable[Point]) -> float:
     """The highest mean over WINDOW seconds; over all of them when they are fewer."""
     known = [*points]
-    means = []
+    means: list[float] = []
     for index, (start, _) in enumerate(known):
         window = [value for second, value in known[index:] if second < start + WINDOW]
         if means and known[-1][0] < start + WINDOW - _SECONDS:

@@ -76,7 +76,9 @@ def pytest_runtest_call() -> Iterator[None]:
         run(handle)
         took = own_time() - began
         if took > SLOW_CALLBACK:
-            who = getattr(handle._callback, "__self__", handle)  # a task that made a step
+            who = getattr(
+                getattr(handle, "_callback", None), "__self__", handle
+            )  # a task that made a step
             blocking.append(f"{who} took {took:.1f} s")
 
     with (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import IPv4Network
 
 import pytest
 from tests.cloud.steps import Steps
@@ -23,9 +23,9 @@ def test_a_subnet_says_what_it_got(steps: Steps) -> None:
 
 
 def test_the_default_pool_gives_subnets_that_do_not_overlap(steps: Steps) -> None:
-    cidrs = [ip_network(steps.network(None)[1]["cidr"]) for _ in range(3)]
+    cidrs = [IPv4Network(steps.network(None)[1]["cidr"]) for _ in range(3)]
     assert all(cidr.prefixlen == 24 for cidr in cidrs)
-    assert all(cidr.subnet_of(ip_network("10.60.0.0/16")) for cidr in cidrs)
+    assert all(cidr.subnet_of(IPv4Network("10.60.0.0/16")) for cidr in cidrs)
     assert len(set(cidrs)) == 3
 
 

@@ -125,7 +125,7 @@ def test_allowed_address_pairs_are_kept(steps: Steps) -> None:
     assert port["allowed_address_pairs"] == [
         {"ip_address": "10.244.0.0/24", "mac_address": port["mac_address"]}
     ]
-    body = {"port": {"allowed_address_pairs": []}}
+    body: Json = {"port": {"allowed_address_pairs": []}}
     changed = ok(steps.api.network.put(f"/v2.0/ports/{port['id']}", body))["port"]
     assert changed["allowed_address_pairs"] == []
 

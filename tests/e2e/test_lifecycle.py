@@ -106,7 +106,7 @@ def upgraded(demo: Lifecycle, workers: list[str]) -> bool:
     demo.steer("pause")
     demo.stands_still(NEW, PAUSE)
     demo.steer("resume")
-    return demo.region.finished(goes_on, within=600)["phase"] == "Succeeded"
+    return bool(demo.region.finished(goes_on, within=600)["phase"] == "Succeeded")
 
 
 def recreate(demo: Lifecycle, edge: str) -> None:

@@ -81,7 +81,7 @@ def test_people_look_into_pods_on_any_node(demo: Workload, hello: list[Json]) ->
 
 
 def test_a_port_of_a_service_is_forwarded(demo: Workload, hello: list[Json]) -> None:
-    command = [demo.region.programs / "kubectl", f"--kubeconfig={demo.kubeconfig}"]
+    command = [str(demo.region.programs / "kubectl"), f"--kubeconfig={demo.kubeconfig}"]
     with subprocess.Popen(
         [*command, "port-forward", "service/hello", ":80"], stdout=subprocess.PIPE, text=True
     ) as forward:

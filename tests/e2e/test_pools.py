@@ -175,7 +175,7 @@ def test_a_node_has_the_address_that_was_chosen_for_it(kubectl: Callable[..., An
 
 
 def address(node: dict[str, Any]) -> str:
-    return next(a["address"] for a in node["addresses"] if a["type"] == "InternalIP")
+    return str(next(a["address"] for a in node["addresses"] if a["type"] == "InternalIP"))
 
 
 def test_labels_and_taints_reach_nodes_that_stay(kubectl: Callable[..., Any]) -> None:
@@ -252,7 +252,7 @@ def test_the_autoscaler_finds_what_it_needs_to_scale_from_zero(
 
     def promise_kept() -> bool:
         labels = kubectl("get", "node", node["name"])["metadata"]["labels"]
-        return promised.items() <= labels.items()
+        return bool(promised.items() <= labels.items())
 
     reach(promise_kept, within=30)
     manage("annotate", f"machine/{node['name']}", "cluster.x-k8s.io/delete-machine=chosen")

@@ -45,7 +45,7 @@ class Hollow:
     numbers: dict[str, int] = field(default_factory=dict)
 
     async def start(self) -> None:
-        command = [self.program, f"--home={self.home}", "--node-delay=50ms"]
+        command: list[str | Path] = [self.program, f"--home={self.home}", "--node-delay=50ms"]
         self.process = subprocess.Popen(command)  # noqa: ASYNC220 - does not wait for it
         await eventually(self._accepts)
 
@@ -125,7 +125,7 @@ def cloud_config(files: dict[str, str], command: str) -> bytes:
 
 
 def ca_hash(authority: Authority) -> str:
-    command = ["openssl", "x509", "-in", authority.pair.certificate, "-pubkey", "-noout"]
+    command = ["openssl", "x509", "-in", str(authority.pair.certificate), "-pubkey", "-noout"]
     pem = subprocess.run(command, check=True, capture_output=True).stdout
     der = ["openssl", "pkey", "-pubin", "-outform", "der"]
     spki = subprocess.run(der, input=pem, check=True, capture_output=True).stdout

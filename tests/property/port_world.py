@@ -128,7 +128,7 @@ class Verda:
         return SimpleNamespace(cloud=cloud, poller=poller, catalogue=catalogue)
 
     async def port(self, port_id: str) -> Port:
-        return await outside(
+        found: Port = await outside(
             lambda: Port(
                 id=port_id,
                 network_id="net",
@@ -136,6 +136,7 @@ class Verda:
                 device_id=self.devices.get(port_id, ""),
             )
         )
+        return found
 
     async def servers_of(self, owner: str) -> list[Server]:
         return await outside(lambda: [s for s in self.servers.values() if s.owner == owner])

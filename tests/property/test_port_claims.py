@@ -242,9 +242,10 @@ class PortClaims(RuleBasedStateMachine):
         if isinstance(chosen, VerdaPort):
             await self._port(chosen)
         elif chosen.deleting:
+            api: Any = self.api
             await delete_all(
-                chosen, None, self.account, self.api, keep_server=False, drain=False, now=NOW
-            )  # type: ignore[arg-type]
+                chosen, None, self.account, api, keep_server=False, drain=False, now=NOW
+            )
             await self.api.remove_finalizer(chosen.metadata.name)
         else:
             await self._machine(process, chosen)

@@ -222,8 +222,8 @@ def ok(response: requests.Response, status: int = 200) -> Json:
 def error(response: requests.Response, status: int) -> Json:
     """The error in Nova's, Neutron's or Keystone's envelope."""
     assert response.status_code == status, f"{response.status_code}: {response.text[:800]}"
-    body: Json = response.json()
-    (envelope,) = body.values()
+    envelope: Json
+    (envelope,) = response.json().values()
     return envelope
 
 

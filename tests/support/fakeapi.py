@@ -17,6 +17,7 @@ from vks.kube.client import ListResult
 from vks.kube.codec import Bookmark, Change, PoisonObject
 from vks.kube.errors import ApiError, Gone
 from vks.kube.objects import Key, KubeObject, ObjectMeta, Resource
+from vks.kube.wire import Batch
 
 
 class Thing(KubeObject, frozen=True):
@@ -121,7 +122,7 @@ class FakeApi:
         label_selector: str | None = None,
         field_selector: str | None = None,
         timeout_seconds: int = 300,
-    ) -> AsyncIterator[AsyncIterator[list[Any]]]:
+    ) -> AsyncIterator[AsyncIterator[Batch]]:
         self.watches.append(resource_version)
         await asyncio.sleep(0.001)
         if self.watch_failures:
@@ -156,7 +157,7 @@ class _Stream:
         self.queue: asyncio.Queue[Any] = asyncio.Queue()
         self.stalled = False
 
-    async def batches(self) -> AsyncIterator[list[Any]]:
+    async def batches(self) -> AsyncIterator[Batch]:
         while True:
             event = await self.queue.get()
             if self.stalled:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Call:
@@ -37,11 +39,12 @@ def _wait(call: Call) -> Generator[Call, None, None]:
     yield call
 
 
-async def outside(perform: Callable[[], Any]) -> Any:
+async def outside(perform: Callable[[], T]) -> T:
     """Perform something outside of this process."""
     call = Call(perform)
     await _wait(call)
-    return call.answer()
+    answer: T = call.answer()
+    return answer
 
 
 class Task:

@@ -32,7 +32,7 @@ def together(nodeid: str) -> str:
     return kind if kind in ("cloud", "hollow", "local") else "without region"
 
 
-class Lanes(LoadScopeScheduling):
+class Lanes(LoadScopeScheduling):  # type: ignore[misc] # it has no types
     """Whoever has nothing left takes the next of what has to stay together."""
 
     def _split_scope(self, nodeid: str) -> str:

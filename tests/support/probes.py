@@ -14,7 +14,7 @@ import json
 import secrets
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,11 +132,13 @@ class Probes:
 
     def _count(
         self, name: str, send: Callable[[], Awaitable[None]]
-    ) -> Callable[[], Awaitable[None]]:
+    ) -> Callable[[], Coroutine[Any, Any, None]]:
         return lambda: self._attempt(name, send)
 
     @staticmethod
-    async def _every(period: float, do: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+    async def _every(
+        period: float, do: Callable[[], Coroutine[Any, Any, None]], stop: asyncio.Event
+    ) -> None:
         due = time.monotonic()
         async with asyncio.TaskGroup() as group:
             while not stop.is_set():
@@ -286,7 +288,8 @@ def takes_part(node: dict[str, Any]) -> bool:
 
 
 def address(node: dict[str, Any]) -> str:
-    return next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
+    addresses = node["status"]["addresses"]
+    return str(next(a["address"] for a in addresses if a["type"] == "InternalIP"))
 
 
 async def probe(kubeconfig: Path, port: int, hz: float) -> dict[str, Any]:
@@ -294,7 +297,7 @@ async def probe(kubeconfig: Path, port: int, hz: float) -> dict[str, Any]:
     config = ClientConfig.from_kubeconfig(kubeconfig)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    connector = aiohttp.TCPConnector(ssl=config.ssl_context(), limit=0)
+    connector = aiohttp.TCPConnector(ssl=config.ssl_context() or False, limit=0)
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         probes = Probes(kubeconfig, session, port, hz)

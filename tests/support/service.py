@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -157,7 +157,7 @@ async def install_crds(client: Client) -> None:
         await client.apply(CRDS, body, field_manager="tests")
         names.append(body["metadata"]["name"])
     for name in names:
-        await until(lambda name=name: _established(client, name))
+        await until(partial(_established, client, name))
 
 
 async def _established(client: Client, name: str) -> bool:
@@ -213,7 +213,7 @@ async def rest_api(client: Client, identity: TokenTable) -> AsyncIterator[httpx.
 
 
 async def until(
-    probe: Callable[[], Awaitable[T]], *, timeout: float = 60.0, every: float = 0.05
+    probe: Callable[[], Awaitable[T | None]], *, timeout: float = 60.0, every: float = 0.05
 ) -> T:
     """The first true answer of `probe`. Raises TimeoutError."""
     async with asyncio.timeout(timeout):

@@ -59,10 +59,10 @@ async def test_apply_without_force_does_not_take_fields_away(
 
 async def test_an_explicit_zero_stays_owned(client: Client, namespace: str) -> None:
     class Spec(ApplyConfig, frozen=True):
-        replicas: int | msgspec.UnsetType = msgspec.UNSET
-        paused: bool | msgspec.UnsetType = msgspec.UNSET
         selector: dict[str, object]
         template: dict[str, object]
+        replicas: int | msgspec.UnsetType = msgspec.UNSET
+        paused: bool | msgspec.UnsetType = msgspec.UNSET
 
     class Deployment(ApplyConfig, frozen=True):
         metadata: dict[str, str]

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from tests.apiserver.legacy.region import NAME, Legacy
-from tests.apiserver.provider.mortality import Life, mortal_cloud
+from tests.apiserver.provider.mortality import mortal_cloud
 from tests.apiserver.provider.region import Faults
 from tests.support.apiserver import ApiServer
+from tests.support.mortality import Life
 
 import vks.verda.accounts
 from vks.kube.client import Client

@@ -169,4 +169,5 @@ class ClusterApi:
     async def _all(self, model: Any) -> list[Any]:
         selector = f"cluster.x-k8s.io/cluster-name={self._key.name}"
         found = await self._client.list(model, self._key.namespace, label_selector=selector)
-        return found.items
+        items: list[Any] = found.items
+        return items

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,7 +57,7 @@ async def install_crds(client: Client) -> None:
         crd = yaml.safe_load(file.read_text())
         await client.apply(CRDS, crd, field_manager="test")
     for model in (Cluster, Machine, VerdaCluster, VerdaMachine, IPAddress, IPAddressClaim):
-        await eventually(lambda model=model: _listable(client, model))
+        await eventually(partial(_listable, client, model))
 
 
 async def _listable(client: Client, model: Any) -> bool:
@@ -66,7 +67,7 @@ async def _listable(client: Client, model: Any) -> bool:
     return False
 
 
-async def eventually(observe: Callable[[], Awaitable[T]], patience: float = PATIENCE) -> T:
+async def eventually(observe: Callable[[], Awaitable[T | None]], patience: float = PATIENCE) -> T:
     """Wait for a true observation; the last one is in the failure's message."""
     deadline = asyncio.get_running_loop().time() + patience
     while not (seen := await observe()):

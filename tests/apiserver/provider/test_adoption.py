@@ -4,6 +4,7 @@ their former owner has released them."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from tests.apiserver.conftest import NAMESPACES
@@ -176,10 +177,10 @@ async def test_nothing_that_is_paused_is_acted_on(adopted: Adopted, what: str) -
     await eventually(seen)
     assert await adopted.alive() == {"cp-0", "w-0"}
     if what == "cluster":
-        patch = {"spec": {"paused": None}}
-        await region.client.merge_patch(Cluster, "demo", region.namespace, patch)
+        resume = {"spec": {"paused": None}}
+        await region.client.merge_patch(Cluster, "demo", region.namespace, resume)
     else:
-        clear = {"metadata": {"annotations": {"cluster.x-k8s.io/paused": None}}}
+        clear: dict[str, Any] = {"metadata": {"annotations": {"cluster.x-k8s.io/paused": None}}}
         await region.client.merge_patch(VerdaMachine, "w-0", region.namespace, clear)
     await region.gone(VerdaMachine, "w-0")
     assert await adopted.alive() == {"cp-0"}

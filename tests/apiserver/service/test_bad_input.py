@@ -391,7 +391,7 @@ def static(**more: Any) -> dict[str, Any]:
     return {"name": "p", "replicas": 2, "flavor": "small", "staticIP": more}
 
 
-ON_A_NETWORK = {"network": {"networkId": "n1"}, "nodePools": []}
+ON_A_NETWORK: dict[str, Any] = {"network": {"networkId": "n1"}, "nodePools": []}
 BAD_ADDRESSES = [
     ({"count": 1}, "staticIP.count", "2 nodes need 2 slots, there are 1"),
     (

@@ -198,13 +198,13 @@ async def user_data(client: Client, namespace: str, name: str, script: UserScrip
         },
     }
     owner = await client.create(Machine, machine)
-    reference = {"apiVersion": CLUSTER_API, "kind": "Machine", "name": name, "controller": True}
+    owned_by = {"apiVersion": CLUSTER_API, "kind": "Machine", "name": name, "controller": True}
     config = {
         "metadata": {
             "name": name,
             "namespace": namespace,
             "labels": labels,
-            "ownerReferences": [{**reference, "uid": owner.metadata.uid}],
+            "ownerReferences": [{**owned_by, "uid": owner.metadata.uid}],
         },
         "spec": spec,
     }
@@ -227,6 +227,7 @@ def as_cloud_init_reads_it(data: bytes) -> dict[str, Any]:
 
 
 def file_of(config: dict[str, Any], path: str) -> dict[str, Any]:
+    found: dict[str, Any]
     (found,) = [file for file in config["write_files"] if file["path"] == path]
     return found
 

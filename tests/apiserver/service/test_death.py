@@ -31,7 +31,7 @@ from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachineTemplate
 
 #: What one cluster with one pool over three zones is made of, and no more.
-PARTS = {
+PARTS: dict[type[Any], int] = {
     Cluster: 1,
     VerdaCluster: 1,
     KubeadmControlPlane: 1,

@@ -43,7 +43,7 @@ def identity(cloud: Cloud) -> Iterator[KeystoneIdentity]:
 
 
 def token_of(project: Project) -> str:
-    token = project.member.session.get_token()
+    token: str | None = project.member.session.get_token()
     assert token is not None
     return token
 

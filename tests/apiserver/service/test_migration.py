@@ -108,7 +108,7 @@ async def test_for_users_there_is_no_migration(vks: Vks) -> None:
     await made(vks)
     verbs = ("plan", "start", "pause", "resume", "rollback", "finalize")
     for method, path in (*(("POST", f"{PATH}/{verb}") for verb in verbs), ("GET", PATH)):
-        body = {} if path.endswith("start") else None
+        body: dict[str, Any] | None = {} if path.endswith("start") else None
         answer = await vks.call(method, path, body)
         assert answer.status_code == 404, answer.text
     assert (await vks.client.list(ClusterMigration, vks.namespace)).items == []

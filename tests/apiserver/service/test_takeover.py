@@ -10,7 +10,7 @@ from vks.resources.clusterapi import Cluster, KubeadmControlPlane, MachineDeploy
 from vks.resources.legacycluster import LegacyCluster
 from vks.resources.managedcluster import ManagedCluster
 
-INHERITED = {
+INHERITED: dict[str, object] = {
     "apiServerArgs": {"service-account-issuer": "vks-legacy"},
     "serverNames": ["10.60.0.5"],
     "encryptionSecret": "old-encryption",

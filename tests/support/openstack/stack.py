@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.support.openstack import database, seed
@@ -82,7 +83,7 @@ def _start(name: str, installation: Installation, owner: int | None) -> Stack:
         _wait_reported(commands, {"nova-conductor": 1, "nova-scheduler": 1}, started)
         commands.start_computes()
         for service in WSGI_MODULES:
-            processes.wait_until(lambda service=service: _serves(layout, service), service)
+            processes.wait_until(partial(_serves, layout, service), service)
         _wait_reported(commands, {"nova-compute": len(compute_hosts())}, started)
     except BaseException:
         processes.kill_all()
@@ -111,7 +112,7 @@ def _make_snapshot(installation: Installation) -> None:
         _wait_reported(commands, {"nova-conductor": 1, "nova-scheduler": 1}, started)
         commands.start_computes()
         for service in WSGI_MODULES:
-            processes.wait_until(lambda service=service: _serves(layout, service), service)
+            processes.wait_until(partial(_serves, layout, service), service)
         _wait_reported(commands, {"nova-compute": len(compute_hosts())}, started)
         processes.wait_until(lambda: _providers(commands) == len(compute_hosts()), "placement")
         database.discover_hosts(commands)

@@ -14,8 +14,8 @@ UNDER_WAY = {"name": "Adopt", "seconds": None, "step": "Keys"}
 
 
 def cluster(name: str, state: str, **more: Any) -> dict[str, Any]:
-    blank = {"phase": "", "reason": "", "message": "", "seconds": None, "phases": []}
-    return {"name": name, "state": state, **blank, **more}
+    said = {"phase": "", "reason": "", "message": ""}
+    return {"name": name, "state": state, **said, "seconds": None, "phases": [], **more}
 
 
 FLEET: dict[str, Any] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ssl
+from ipaddress import IPv4Address
 
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store
@@ -23,7 +24,7 @@ def test_a_servers_certificate_is_good_for_its_names_and_no_other() -> None:
     wanted = Wanted(common_name="kube-etcd", names=("localhost", "10.0.0.1"))
     made = loaded(pki.issue(AUTHORITY, wanted))
     store = Store([loaded(AUTHORITY)])
-    for name in (x509.DNSName("localhost"), x509.IPAddress(_ip("10.0.0.1"))):
+    for name in (x509.DNSName("localhost"), x509.IPAddress(IPv4Address("10.0.0.1"))):
         PolicyBuilder().store(store).build_server_verifier(name).verify(made, [])
     try:
         PolicyBuilder().store(store).build_server_verifier(x509.DNSName("other")).verify(made, [])
@@ -50,9 +51,3 @@ def test_secrets_at_rest_are_encrypted_with_256_bits() -> None:
 
 def test_no_key_is_shown() -> None:
     assert "PRIVATE" not in repr(AUTHORITY)
-
-
-def _ip(text: str) -> object:
-    import ipaddress
-
-    return ipaddress.ip_address(text)

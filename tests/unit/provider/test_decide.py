@@ -79,7 +79,7 @@ def observation(
 
 
 MACHINE = observation().machine
-PORT = {"port_id": "p", "port_ip": "10.60.1.5"}
+PORT: dict[str, Any] = {"port_id": "p", "port_ip": "10.60.1.5"}
 
 
 def server(status: str, **more: Any) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def test_the_port_is_made_while_bootstrap_data_is_awaited() -> None:
 
 def test_a_machine_that_only_waits_does_not_ask_after_its_port() -> None:
     """Of the port the status keeps the id; its address is needed again for what comes next."""
-    recorded = {"port_id": "p"}
+    recorded: dict[str, Any] = {"port_id": "p"}
     assert isinstance(decide(observation(bootstrap=None, **recorded)), Wait)
     assert decide(observation(**recorded)) == EnsurePort()
     control_plane = observation(control_plane=True, bootstrap=None, **recorded)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from vks.legacy.server.hub import CallFailed
+from vks.legacy.server.hub import CallFailed, Session
 from vks.legacy.server.legacynode.drain import drain, remove_node
 from vks.runtime.result import Waiting
 
 
-class Cluster:
+class Cluster(Session):
     """Pods of one node by name, and what an eviction of each is answered with."""
 
     def __init__(self, *pods: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.unit.local.cloud.region import (
     Caller,
@@ -80,7 +82,7 @@ async def test_servers_spread_over_the_zones(region: Region, demo: Caller) -> No
     ],
 )
 async def test_a_bad_request_says_what_is_wrong(
-    demo: Caller, change: dict[str, str], status: int, message: str
+    demo: Caller, change: dict[str, Any], status: int, message: str
 ) -> None:
     answer = await ask_server(demo, "none", **change)
     assert (answer.status, answer.body["badRequest"]["message"]) == (status, message)

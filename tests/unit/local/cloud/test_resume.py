@@ -127,7 +127,7 @@ async def test_kill_9_loses_nothing_that_was_answered(tmp_path: Path) -> None:
         await process.wait()
         process = await _start(seed, database, port)
         try:
-            found = {}
+            found: dict[str, str] = {}
             while "BUILD" in found.values() or not found:
                 listed = await demo.ok("GET", "/compute/v2.1/servers/detail")
                 found = {server["id"]: server["status"] for server in listed["servers"]}

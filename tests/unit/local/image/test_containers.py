@@ -87,8 +87,8 @@ def test_the_archive_is_what_an_image_importer_expects(base_layer: Path, tmp_pat
         layers = [hashlib.sha256(content[name]).hexdigest() for name in entry["Layers"]]
         assert config["rootfs"]["diff_ids"] == [f"sha256:{layer}" for layer in layers]
     with tarfile.open(fileobj=io.BytesIO(content[manifest[0]["Layers"][1]])) as layer:
-        member = layer.getmember("usr/local/bin/tool")
-        assert (member.mode, member.uid, member.mtime) == (0o755, 0, 0)
+        tool = layer.getmember("usr/local/bin/tool")
+        assert (tool.mode, tool.uid, tool.mtime) == (0o755, 0, 0)
     assert json.loads(content[manifest[1]["Config"]])["config"]["Entrypoint"] is None
 
 

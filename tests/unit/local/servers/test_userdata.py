@@ -20,7 +20,7 @@ REGISTRATION = {
         },
     ],
 }
-CLUSTER = {
+CLUSTER: dict[str, object] = {
     "kind": "ClusterConfiguration",
     "controlPlaneEndpoint": "127.29.19.2:6443",
     "networking": {"podSubnet": "10.244.0.0/16"},
@@ -60,7 +60,7 @@ def joining(**changes: object) -> bytes:
 
 
 def test_the_first_control_plane_makes_the_cluster() -> None:
-    init = {"kind": "InitConfiguration", "nodeRegistration": REGISTRATION}
+    init: dict[str, object] = {"kind": "InitConfiguration", "nodeRegistration": REGISTRATION}
     found = bootstrap_of(
         user_data(
             {

@@ -89,11 +89,13 @@ def test_a_control_plane_without_a_node_is_a_guest_while_etcd_counts_it() -> Non
 
 
 def test_a_worker_without_a_node_is_a_guest_while_it_has_a_reserved_address() -> None:
-    reference = {"port_pool_ref": LocalReference(name="old.default")}
     server = VerdaMachine(
         metadata=ObjectMeta(name="a"),
         spec=VerdaMachineSpec(
-            flavor="f", image="i", port_ref=LocalReference(name="old.default.s1"), **reference
+            flavor="f",
+            image="i",
+            port_ref=LocalReference(name="old.default.s1"),
+            port_pool_ref=LocalReference(name="old.default"),
         ),
     )
     held = guest("a", pool="default", slot="s1")

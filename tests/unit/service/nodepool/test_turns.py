@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,6 @@ from tests.unit.service.builders import ZONES, managed_cluster, node_pool
 
 from vks.kube.objects import Condition, ObjectMeta
 from vks.resources.clusterapi import (
-    ContractReference,
     Machine,
     MachineDeployment,
     MachineDeploymentSpec,
@@ -21,6 +21,7 @@ from vks.resources.clusterapi import (
     MachineTemplateMachineSpec,
     MachineTemplateSpec,
 )
+from vks.resources.fields import ContractReference
 from vks.resources.nodepool import NodePoolSpec, StaticIPSpec
 from vks.resources.verdaport import SlotSpec
 from vks.service.nodepool.turns import Zone, look, on_turn
@@ -103,7 +104,7 @@ def test_a_pool_never_has_more_or_fewer_nodes_than_its_limits_say_and_all_of_it_
 CALM = dict.fromkeys(ZONES, Zone(1, 1, 1, settled=True))
 
 
-def turn(zones: dict[str, Zone], changed: Iterable[str], **spec: object) -> set[str]:
+def turn(zones: dict[str, Zone], changed: Iterable[str], **spec: Any) -> set[str]:
     return on_turn(node_pool(**spec).spec, dict.fromkeys(ZONES, 1), zones, changed)
 
 

@@ -49,7 +49,7 @@ def operation(type_: OperationType = "CreateCluster", **target: Any) -> Operatio
     )
 
 
-def ready(type_: str = "Ready", status: str = "True", **more: str) -> tuple[Condition, ...]:
+def ready(type_: str = "Ready", status: str = "True", **more: Any) -> tuple[Condition, ...]:
     return (Condition(type=type_, status=status, **more),)
 
 
@@ -146,6 +146,7 @@ def test_a_machine_that_does_not_come_up_fails_the_operation_with_its_console() 
 
 def test_nodes_that_wait_for_their_users_network_do_not_hold_up_the_operation() -> None:
     seen = finished()
+    assert seen.cluster is not None
     waits = Condition(type="NodeHealthy", status="False", reason="NoPodNetwork")
     label = {"cluster.x-k8s.io/control-plane": ""}
     machines = [Machine(metadata=ObjectMeta(name=f"cp-{n}", labels=label)) for n in range(3)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -68,7 +69,8 @@ def test_a_pool_that_is_being_deleted_is_asked_for_no_longer() -> None:
 
 
 def test_pools_stay_spread_as_they_are() -> None:
-    present = legacy_cluster(pool(**{"tokyo-1": 1, "tokyo-2": 2, "tokyo-3": 1}))
+    spread: dict[str, Any] = {"tokyo-1": 1, "tokyo-2": 2, "tokyo-3": 1}
+    present = legacy_cluster(pool(**spread))
     made = legacy_manifests(managed_cluster(provisioner="legacy"), [node_pool(replicas=4)], present)
     zones = made[-1].body["spec"]["nodePools"][0]["zones"]
     assert {zone["name"]: zone["replicas"] for zone in zones} == {
@@ -112,7 +114,7 @@ def test_a_node_with_another_key_than_its_pools_is_not_up_to_date() -> None:
         assert deployment.status.up_to_date_replicas == current
 
 
-def running(**status: object) -> LegacyCluster:
+def running(**status: Any) -> LegacyCluster:
     plane = LegacyControlPlaneStatus(replicas=3, ready_replicas=3, up_to_date_replicas=3)
     network = (Condition(type="NetworkReady", status="True", reason="Provisioned"),)
     known = {"control_plane": plane, "endpoint": ENDPOINT, "conditions": network}

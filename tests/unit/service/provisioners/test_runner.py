@@ -123,7 +123,12 @@ def test_a_script_that_takes_too_long_is_killed(
 ) -> None:
     """systemd kills the unit; here the stand-in does."""
     pidfile = node / "pid"
-    monkeypatch.setattr(runner, "_quietly", lambda *_: os.kill(int(pidfile.read_text()), 9) is None)
+
+    def kill(*_: object) -> bool:
+        os.kill(int(pidfile.read_text()), 9)
+        return True
+
+    monkeypatch.setattr(runner, "_quietly", kill)
     command = ["sh", "-c", f"echo $$ >{pidfile}; echo begun; exec tail -f /dev/null"]
     outcome, code, lines = runner._limited(command, 0.5, "none")
     assert (outcome, code, lines) == ("TimedOut", -9, "begun\n")

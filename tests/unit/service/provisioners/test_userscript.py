@@ -86,12 +86,11 @@ def test_the_room_is_what_nova_leaves_and_sixty_kilobytes_of_shell_fit() -> None
 def test_a_pool_with_a_script_is_rendered_as_in_the_golden_file() -> None:
     """If this fails because you changed the runner or the builder: deploying it replaces every
     node of every pool that has a user script."""
-    pool = node_pool(
-        user_script=UserScriptSpec(pre="echo pre\n", post="echo post\n", on_failure="FailNode")
-    )
+    script = UserScriptSpec(pre="echo pre\n", post="echo post\n", on_failure="FailNode")
+    pool = node_pool(user_script=script)
     machines, configs = pool_templates(managed_cluster(), pool)
     spec = {**configs.body["spec"]["template"]["spec"]}
-    spec["files"] = userscript.meaning(pool.spec.user_script)
+    spec["files"] = userscript.meaning(script)
     made = {
         "machines": [machines.key.name, machines.body["spec"]],
         "configs": [configs.key.name, spec],

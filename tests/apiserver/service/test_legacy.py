@@ -28,6 +28,22 @@ async def made(vks: Vks, name: str = "old", **more: Any) -> LegacyCluster:
     return found
 
 
+def worker(vks: Vks, name: str, image: str) -> dict[str, Any]:
+    """A node of pool `default`, as the legacy provisioner makes them."""
+    labels = {"cluster.x-k8s.io/cluster-name": "old"}
+    return {
+        "metadata": {"name": name, "namespace": vks.namespace, "labels": labels},
+        "spec": {
+            "clusterName": "old",
+            "role": "worker",
+            "pool": "default",
+            "zone": "tokyo-1",
+            "flavor": "small",
+            "image": image,
+        },
+    }
+
+
 async def test_an_operators_request_becomes_a_legacy_cluster(vks: Vks) -> None:
     found = await made(vks)
     assert found.spec.control_plane.replicas == 3
@@ -68,24 +84,23 @@ async def test_pools_scale_and_nodes_show_without_a_difference(vks: Vks) -> None
         return sum(zone.replicas for zone in found.spec.node_pools[0].zones) == 5
 
     await until(scaled)
-    body = {
-        "metadata": {
-            "name": "old-default-x1",
-            "namespace": vks.namespace,
-            "labels": {"cluster.x-k8s.io/cluster-name": "old"},
-        },
-        "spec": {
-            "clusterName": "old",
-            "role": "worker",
-            "pool": "default",
-            "zone": "tokyo-1",
-            "flavor": "small",
-            "image": "i1",
-        },
-    }
-    await vks.client.create(LegacyNode, body)
+    await vks.client.create(LegacyNode, worker(vks, "old-default-x1", "i1"))
     (node,) = (await vks.call("GET", f"{path}/nodes")).json()["items"]
     assert (node["name"], node["pool"], node["role"]) == ("old-default-x1", "default", "worker")
+
+
+async def test_a_plan_names_the_nodes_that_would_be_replaced(vks: Vks) -> None:
+    found = await made(vks)
+    (pool,) = found.spec.node_pools
+    await vks.client.create(LegacyNode, worker(vks, "old-default-x1", pool.image))
+
+    async def replaced_by(change: dict[str, Any]) -> list[str]:
+        answer = await vks.call("PATCH", "/clusters/old/node-pools/default?dryRun=true", change)
+        assert answer.status_code == 200, answer.text
+        return [node["name"] for node in answer.json()["replaced"]]
+
+    assert await replaced_by({"image": "debian"}) == ["old-default-x1"]
+    assert await replaced_by({"labels": {"a": "b"}}) == []
 
 
 async def test_a_deleted_cluster_takes_its_pools_along(vks: Vks) -> None:

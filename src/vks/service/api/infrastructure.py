@@ -1,9 +1,12 @@
-"""Network and reserved addresses of a cluster as the API shows them, whichever provisioner made
-them."""
+"""Network, reserved addresses and workers of a cluster as the API shows them, whichever provisioner
+made them."""
 
 from __future__ import annotations
 
+import asyncio
+
 from vks.kube.errors import NotFound
+from vks.resources.clusterapi import Machine, MachineDeployment
 from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.legacycluster import LegacyCluster
 from vks.resources.legacynode import LegacyNode
@@ -12,8 +15,9 @@ from vks.resources.nodepool import nodepool_name
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdaport import PORT_POOL_LABEL, VerdaPort, VerdaPortPool
 from vks.service.api.regions import Region
+from vks.service.names import POOL_LABEL
 from vks.service.provisioners.legacy.addresses import PortPool, port_pools_of
-from vks.service.provisioners.legacy.view import infrastructure_of
+from vks.service.provisioners.legacy.view import deployments_of, infrastructure_of, machine_of
 
 
 async def find_infrastructure(region: Region, cluster: ManagedCluster) -> VerdaCluster | None:
@@ -52,6 +56,33 @@ async def find_port_pool(region: Region, cluster: ManagedCluster, pool: str) -> 
     name = nodepool_name(cluster.metadata.name, pool)
     pools = await find_port_pools(region, cluster)
     return next((found for found in pools if found.pool.metadata.name == name), None)
+
+
+async def find_workers(
+    region: Region, cluster: ManagedCluster, pool: str
+) -> tuple[list[MachineDeployment], list[Machine]]:
+    """Those of `pool` as its user calls it. Raises ApiError."""
+    client, meta = region.client, cluster.metadata
+    cluster_selector = f"{CLUSTER_NAME_LABEL}={meta.name}"
+    if cluster.spec.provisioner == "legacy":
+        try:
+            legacy = await client.get(LegacyCluster, meta.name, meta.namespace)
+        except NotFound:
+            return [], []
+        listed = await client.list(LegacyNode, meta.namespace, label_selector=cluster_selector)
+        nodes = [node for node in listed.items if node.spec.pool == pool]
+        deployments = [
+            deployment
+            for deployment in deployments_of(legacy, nodes)
+            if deployment.metadata.labels[POOL_LABEL] == pool
+        ]
+        return deployments, [machine_of(node) for node in nodes]
+    selector = f"{cluster_selector},{POOL_LABEL}={pool}"
+    made, machines = await asyncio.gather(
+        client.list(MachineDeployment, meta.namespace, label_selector=selector),
+        client.list(Machine, meta.namespace, label_selector=selector),
+    )
+    return made.items, machines.items
 
 
 def _slots_of(pool: str, ports: list[VerdaPort]) -> dict[str, VerdaPort]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 import msgspec
@@ -11,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 
 from vks.kube.errors import AlreadyExists
 from vks.kube.objects import owner_reference
-from vks.resources.clusterapi import Machine, MachineDeployment
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool, NodePoolSpec, nodepool_name
 from vks.service.api import models
@@ -28,6 +26,7 @@ from vks.service.api.context import (
     etag,
 )
 from vks.service.api.findings import Findings
+from vks.service.api.infrastructure import find_workers
 from vks.service.api.legacy import refuse_unoffered
 from vks.service.api.maintenance import refuse_maintained
 from vks.service.api.nodes import machines_of
@@ -60,7 +59,7 @@ from vks.service.api.views import node_view
 from vks.service.api.watching import EVENT_STREAM, Followed, stream
 from vks.service.applying import plain
 from vks.service.names import CLUSTER_LABEL, POOL_LABEL
-from vks.service.nodepool.plan import PoolPlan, plan
+from vks.service.nodepool.plan import plan
 
 router = APIRouter(prefix="/projects/{project}/clusters/{cluster}", tags=["node pools"])
 
@@ -236,7 +235,8 @@ async def update_node_pool(
     after = await _resized(scope, region, owner, found, body, after, wrong)
     check_change(found, after, offer, scope.config.limits, wrong)
     refuse_unoffered(owner.spec.provisioner, "", after)
-    planned = await _plan(region, owner, found, after)
+    workers = await find_workers(region, owner, found.spec.pool_name)
+    planned = plan(owner, found, after, *workers)
     if dry_run:
         view = plan_view(planned, after, etag(found))
         return JSONResponse(view.model_dump(by_alias=True))
@@ -275,17 +275,6 @@ async def _resized(
     return msgspec.structs.replace(after, static_ip=resized)
 
 
-async def _plan(
-    region: Region, owner: ManagedCluster, pool: NodePool, after: NodePoolSpec
-) -> PoolPlan:
-    selector = f"{_of(owner.metadata.name)},{POOL_LABEL}={pool.spec.pool_name}"
-    deployments, machines = await asyncio.gather(
-        region.client.list(MachineDeployment, pool.metadata.namespace, label_selector=selector),
-        region.client.list(Machine, pool.metadata.namespace, label_selector=selector),
-    )
-    return plan(owner, pool, after, deployments.items, machines.items)
-
-
 @router.delete("/node-pools/{pool}", operation_id="deleteNodePool", status_code=202)
 async def delete_node_pool(
     asked: ChangingIn, cluster: Name, pool: Name, if_match: IfMatch = None
@@ -316,10 +305,6 @@ async def list_nodes(scope: ScopeIn, cluster: Name) -> models.Page[models.NodeVi
     """All nodes of the cluster, control planes too."""
     region, found = await find_cluster(scope.regions, scope.caller, cluster)
     return await _nodes(region, found.metadata.namespace, cluster)
-
-
-def _of(cluster: str) -> str:
-    return f"cluster.x-k8s.io/cluster-name={cluster}"
 
 
 async def _nodes(

@@ -23,7 +23,7 @@ from vks.kube.client import Client
 from vks.kube.codec import Change
 from vks.kube.config import ClientConfig
 from vks.kube.objects import Resource
-from vks.local.platform import rbac
+from vks.local.platform import fairness, rbac
 from vks.local.platform.kubeconfigs import base64_of
 from vks.provider.components import components, config_directory
 from vks.resources import crd
@@ -47,6 +47,10 @@ _RESOURCES = {
         *(
             Resource("rbac.authorization.k8s.io", "v1", kind, f"{kind.lower()}s", False)
             for kind in ("ClusterRole", "ClusterRoleBinding")
+        ),
+        *(
+            Resource("flowcontrol.apiserver.k8s.io", "v1", kind, f"{kind.lower()}s", False)
+            for kind in ("FlowSchema", "PriorityLevelConfiguration")
         ),
         *(
             Resource("admissionregistration.k8s.io", "v1", kind, f"{kind.lower()}s", False)
@@ -128,7 +132,8 @@ def load(manager_files: Iterable[ManagerFile], authority: str) -> list[Object]:
         for definition in crd.custom_resource_definitions()
         if definition["metadata"]["name"] not in shipped
     ]
-    documents: list[Object] = [namespace, *provider, *service, *rbac.objects()]
+    documents: list[Object] = [namespace, *provider, *service]
+    documents += [*rbac.objects(), *fairness.objects()]
     for file in manager_files:
         documents += [
             outside(file.program, file.port, authority, document)

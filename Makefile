@@ -73,7 +73,7 @@ bench-idle: venv ## Measure what the controllers use while nobody asks for anyth
 	$(BIN)/python -m benchmarks.idle
 
 .PHONY: bench-runtime
-bench-runtime: venv ## Compare the controller runtime with kopf and controller-runtime (20 minutes)
+bench-runtime: venv ## Compare the controller runtime with kopf and controller-runtime (15 minutes)
 	$(BIN)/python -m benchmarks.runtime
 
 .PHONY: bench-upgrade

@@ -37,8 +37,9 @@ _PATIENCE = 900.0
 
 
 class Load(NamedTuple):
-    """Rates are per second: below what any of the machine's API server and the slowest program
-    sustain they make latencies comparable."""
+    """Rates are per second: below what the API server sustains on two cores beside ours or
+    controller-runtime's, or it is its queues whose latency is compared. kopf does not keep up with
+    them, which shows in its wall time."""
 
     objects: int
     updates: int
@@ -49,11 +50,11 @@ class Load(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench-runtime", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--objects", type=int, default=10_000)
     parser.add_argument("--updates", type=int, default=20_000)
-    parser.add_argument("--create-rate", type=float, default=200.0)
-    parser.add_argument("--update-rate", type=float, default=300.0)
+    parser.add_argument("--create-rate", type=float, default=150.0)
+    parser.add_argument("--update-rate", type=float, default=150.0)
     parser.add_argument("--workers", type=int, default=20)
     parser.add_argument("--only", action="append", help="of vks, kopf, controller-runtime")
     options = parser.parse_args()

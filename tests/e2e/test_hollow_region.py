@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from vks.kube.client import Client
+from vks.kube.config import ClientConfig
 from vks.local.assets import ensure_assets, ensure_hollow
 from vks.local.instance import Instance
 from vks.local.progress import SilentProgress
@@ -143,6 +146,18 @@ def test_a_cluster_over_three_zones(newcomer: Newcomer) -> None:
         assert sorted(node["zone"] for node in nodes if node["role"] == role) == zones
     for node in nodes:
         assert node["providerId"] == f"verda:///{NAME}/{node['zone']}/{node['serverId']}"
+
+
+async def test_our_requests_do_not_wait_behind_those_of_the_managers(newcomer: Newcomer) -> None:
+    kubeconfig = newcomer.home / ".local/state/vks" / NAME / "management.kubeconfig"
+    async with Client(ClientConfig.from_kubeconfig(kubeconfig)) as client:
+        metrics = (await client.raw("GET", "/metrics", accept="text/plain")).decode()
+    counted = r'dispatched_requests_total{flow_schema="([^"]+)",priority_level="([^"]+)"} (\d+)'
+    dispatched = {
+        (schema, level): int(count) for schema, level, count in re.findall(counted, metrics)
+    }
+    assert dispatched["vks", "vks"] > 100
+    assert dispatched["global-default", "global-default"] > 0  # theirs
 
 
 @pytest.mark.parametrize("killed", ["hollow", "cloud", "provider"])

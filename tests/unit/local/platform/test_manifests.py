@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from vks.local.platform import fairness
+from vks.local.platform.management import COMPONENT_USERS, MANAGERS
 from vks.local.platform.manifests import outside
 
 
@@ -44,3 +46,12 @@ def test_no_version_is_served_that_a_webhook_would_have_to_make() -> None:
 def test_names_of_managers_do_not_clash() -> None:
     role = {"kind": "ClusterRole", "metadata": {"name": "manager-role"}}
     assert outside("capi-core", 9443, "CA", role)["metadata"]["name"] == "capi-core-manager-role"
+
+
+def test_no_manager_of_upstream_is_in_the_level_of_our_programs() -> None:
+    level, schema = fairness.objects()
+    assert schema["spec"]["priorityLevelConfiguration"]["name"] == level["metadata"]["name"]
+    (rule,) = schema["spec"]["rules"]
+    ours = {subject["user"]["name"] for subject in rule["subjects"]}
+    upstream = {COMPONENT_USERS[manager.program] for manager in MANAGERS}
+    assert ours == {*COMPONENT_USERS.values()} - upstream - {"system:kube-controller-manager"}

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
@@ -27,8 +28,10 @@ from vks.verda.poller import ServerPoller
 from vks.verda.transport import thread_pool
 
 SECRET_KEY = "clouds.yaml"  # noqa: S105 (the key's name)
-#: Seconds for which a Secret's content is trusted: how long a rotated credential takes to arrive.
+#: Seconds after which a Secret is read again: how long a rotated credential takes to arrive.
 TRUSTED = 60.0
+#: Seconds for which nobody waits for that: what was read before is used meanwhile.
+USABLE = 2 * TRUSTED
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +72,7 @@ class Accounts:
         self._notify = notify
         self._clock = clock
         self._known: dict[Key, _Known] = {}
+        self._reads: dict[Key, asyncio.Task[None]] = {}
         self._accounts: dict[bytes, Account] = {}
         self._pollers: dict[bytes, asyncio.Task[None]] = {}
         self._threads: ThreadPoolExecutor = thread_pool()
@@ -77,18 +81,15 @@ class Accounts:
     async def of(self, cluster: Holder) -> Account:
         """The account of a cluster. Raises Waiting when the credential is missing or unusable."""
         if self._closed:
-            raise Waiting("ShuttingDown", "the process is ending", poll=1.0)
+            raise _ending()
         key = Key(cluster.metadata.namespace, cluster.spec.identity_ref.name)
         known = self._known.get(key)
-        now = self._clock.monotonic()
-        if known is None or now - known.read_at > TRUSTED:
-            config = await self._read(key)
-            fingerprint = hashlib.sha256(msgspec.json.encode(config, order="sorted")).digest()
-            if fingerprint not in self._accounts:
-                self._accounts[fingerprint] = self._open(fingerprint, config)
-            known = self._known[key] = _Known(fingerprint, now)
-            await self._close_unused()
-        return self._accounts[known.fingerprint]
+        age = math.inf if known is None else self._clock.monotonic() - known.read_at
+        if age > TRUSTED:
+            read = self._read(key)
+            if age > USABLE:
+                await asyncio.shield(read)
+        return self._accounts[self._known[key].fingerprint]
 
     async def run(self) -> None:
         """Keep the pollers' tasks until cancelled, then close everything."""
@@ -100,7 +101,31 @@ class Accounts:
                 await self._close(fingerprint)
             self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _read(self, key: Key) -> CloudConfig:
+    def _read(self, key: Key) -> asyncio.Task[None]:
+        """Reads the Secret, once for all who want to know."""
+        read = self._reads.get(key)
+        if read is None:
+            read = self._reads[key] = asyncio.create_task(self._renew(key), name="identity")
+            read.add_done_callback(lambda done: self._was_read(key, done))
+        return read
+
+    def _was_read(self, key: Key, read: asyncio.Task[None]) -> None:
+        del self._reads[key]
+        error = None if read.cancelled() else read.exception()
+        if error is not None:  # whoever waits is told as well; others have some time left
+            log.info("credential cannot be read", secret=str(key), error=str(error))
+
+    async def _renew(self, key: Key) -> None:
+        config = await self._config(key)
+        if self._closed:
+            raise _ending()
+        fingerprint = hashlib.sha256(msgspec.json.encode(config, order="sorted")).digest()
+        if fingerprint not in self._accounts:
+            self._accounts[fingerprint] = self._open(fingerprint, config)
+        self._known[key] = _Known(fingerprint, self._clock.monotonic())
+        await self._close_unused()
+
+    async def _config(self, key: Key) -> CloudConfig:
         try:
             secret = await self._client.get(Secret, key.name, key.namespace)
         except ObjectNotFound:
@@ -136,3 +161,7 @@ class Accounts:
         poller.cancel()
         await asyncio.gather(poller, return_exceptions=True)
         await account.cloud.close()
+
+
+def _ending() -> Waiting:
+    return Waiting("ShuttingDown", "the process is ending", poll=1.0)

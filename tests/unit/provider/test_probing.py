@@ -88,7 +88,7 @@ def test_an_api_server_whose_server_runs_is_found_within_half_a_second_or_a_fift
 def test_one_of_which_nothing_is_known_is_asked_a_handful_of_times() -> None:
     setup = Setup(ApiServer(60.0))
     assert virtual.run(setup.until_up(served=False)) <= PROBE_PATIENT
-    assert len(setup.apiserver.asked) < 20
+    assert len(setup.apiserver.asked) < 12
 
 
 def test_a_server_that_begins_to_run_is_waited_for_from_then_on() -> None:

@@ -20,13 +20,14 @@ from vks.kube.objects import Key
 from vks.resources.core import Secret
 from vks.runtime.clock import Clock
 
-#: Seconds between attempts; a refused connection through the load balancer is cheap.
+#: Seconds between attempts to reach an API server whose server runs: a refused connection through
+#: the load balancer is cheap. Later, attempts lie a fiftieth of the time apart that was waited.
 PROBE = 0.5
-#: The same for one that has not answered for long.
+_SHARE = 0.02
+#: The same where no server is known to run; it doubles.
+PROBE_UNSERVED = 1.0
+#: The longest pause.
 PROBE_PATIENT = 10.0
-#: By what share attempts that lie apart may lengthen the wait for an API server whose server runs,
-#: and for one of which nothing is known.
-_SERVED, _UNSERVED = 0.02, 0.5
 _TIMEOUT = 3.0
 #: For how many seconds of probing the credentials that were read are used.
 _TRUSTED = 10.0
@@ -34,7 +35,8 @@ _TRUSTED = 10.0
 
 def pause(waited: float, *, served: bool) -> float:
     """Seconds until an API server is asked again that has been waited for so long already."""
-    return min(max(PROBE, waited * (_SERVED if served else _UNSERVED)), PROBE_PATIENT)
+    wanted = max(PROBE, waited * _SHARE) if served else max(PROBE_UNSERVED, waited)
+    return min(wanted, PROBE_PATIENT)
 
 
 async def read_kubeconfig(client: Client, cluster: Key) -> bytes | None:

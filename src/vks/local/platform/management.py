@@ -68,7 +68,7 @@ FEWER_COLLECTIONS = {"GOGC": "400", "GOMEMLIMIT": "3GiB"}
 #: The API server there works on so many requests at a time (600 by default) and lets the others
 #: wait in fair queues, one for each client: upstream's managers have hundreds under way, and on two
 #: cores everybody's requests took as long as theirs.
-FEWER_AT_ONCE = ("--max-requests-inflight=40", "--max-mutating-requests-inflight=20")
+FEWER_AT_ONCE = ("--max-requests-inflight=20", "--max-mutating-requests-inflight=10")
 
 #: The one-shot that installs what the managers need.
 MANIFESTS = "manifests"

@@ -65,10 +65,10 @@ SCALES: dict[str, tuple[Run, ...]] = {
         _run("1x1+3", *OPERATIONS, peer=False),
     ),
     "medium": (
-        _run("4x1+1"),
-        _run("1x3+100"),
-        _run("20x3+10"),
         _run("100x1+1"),
+        _run("20x3+10"),
+        _run("1x3+100"),
+        _run("4x1+1"),
     ),
     "full": (
         _run("1x3+997", "create", "idle", "restart", "scale", "roll", peer=False),

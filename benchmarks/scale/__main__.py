@@ -58,7 +58,8 @@ def main() -> int:
 
 
 async def _run(plane: Plane, run: Run, peer: Program, budget: Budget, result: Result) -> None:
-    """Both providers are there all the time; they take turns."""
+    """Both providers are there all the time; they take turns. What the peer has made goes with the
+    region."""
     newest, older = sorted(kubernetes_projects(), reverse=True)[:2]
     ours = manifests.ours(plane.instance.name)
     async with AsyncExitStack() as stack:
@@ -74,7 +75,7 @@ async def _run(plane: Plane, run: Run, peer: Program, budget: Budget, result: Re
                 plane,
                 subject,
                 run.topology,
-                run.operations if subject.pid is None else ("create", "delete"),
+                run.operations if subject.pid is None else ("create",),
                 namespace=f"scale-{name}",
                 versions=(older, newest),
                 budget=budget,

@@ -57,8 +57,8 @@ def _run(text: str, *operations: Operation, peer: bool = True) -> Run:
     return Run(Topology.parse(text), operations or ("create", "delete"), peer)
 
 
-#: By `SCALE`. The peer knows no operation beside creating and deleting that would compare. What
-#: says most comes first: a run that is out of time skips the rest.
+#: By `SCALE`. The peer creates only: that is what is compared. What says most comes first: a run
+#: that is out of time skips the rest. Ours deletes before the peer's turn comes.
 SCALES: dict[str, tuple[Run, ...]] = {
     "small": (
         _run("4x1+1"),

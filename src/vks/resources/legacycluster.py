@@ -55,11 +55,14 @@ def slot_owner(cluster_uid: str, pool: str, slot: str) -> str:
 
 
 class LegacyControlPlaneSpec(KubeStruct, frozen=True, kw_only=True):
+    """`paused`: what is outdated stays for now, and what came in its place beside it."""
+
     replicas: ControlPlaneReplicas
     flavor: CloudName
     image: CloudName
     zones: ZoneList
     ssh_public_key: SshPublicKey | None = None
+    paused: bool = False
 
 
 class LegacyZoneSpec(KubeStruct, frozen=True, kw_only=True):
@@ -68,15 +71,18 @@ class LegacyZoneSpec(KubeStruct, frozen=True, kw_only=True):
 
 
 class LegacyPoolSpec(KubeStruct, frozen=True, kw_only=True):
-    """Workers of one shape; nodes of another flavor, image or key are replaced one by one. With
-    `static_ip` they take turns in its addresses."""
+    """Workers of one shape; nodes of another flavor, image or key are replaced one by one, unless
+    that is `paused`. With `static_ip` they take turns in its addresses. `version` is what the image
+    brings; without it, the cluster's."""
 
     name: DnsLabel
     flavor: CloudName
     image: CloudName
+    version: KubernetesVersion | None = None
     zones: Annotated[tuple[LegacyZoneSpec, ...], NamedList] = ()
     ssh_public_key: SshPublicKey | None = None
     static_ip: StaticIPSpec | None = None
+    paused: bool = False
 
 
 class LegacyNetworkSpec(KubeStruct, frozen=True, kw_only=True):
@@ -110,9 +116,9 @@ class LegacyGuest(KubeStruct, frozen=True, kw_only=True):
 
 
 class LegacyClusterSpec(KubeStruct, frozen=True, kw_only=True):
-    """`version` is what the images bring; `add_ons` names a ConfigMap whose values are manifests
-    that are applied to the cluster, beside cluster DNS, which every cluster gets. `endpoint` is
-    that of a load balancer, once there is one: users and nodes are sent there.
+    """`version` is what the control plane's image brings; `add_ons` names a ConfigMap whose values
+    are manifests that are applied to the cluster, beside cluster DNS, which every cluster gets.
+    `endpoint` is that of a load balancer, once there is one: users and nodes are sent there.
 
     `release` gives the cluster to somebody else. "Control": nothing is changed any more on its
     nodes, inside it or in the cloud, and the condition Released says when that holds; without it

@@ -7,7 +7,14 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from vks.kube.objects import Condition, KubeObject, KubeStruct, Resource
-from vks.resources.fields import CloudName, ConditionList, DnsLabel, IPv4Text, SshPublicKey
+from vks.resources.fields import (
+    CloudName,
+    ConditionList,
+    DnsLabel,
+    IPv4Text,
+    KubernetesVersion,
+    SshPublicKey,
+)
 from vks.resources.legacycluster import GROUP, VERSION
 from vks.resources.validation import fixed, immutable
 
@@ -30,7 +37,7 @@ class NodePreparation(KubeStruct, frozen=True, kw_only=True):
 
 class LegacyNodeSpec(KubeStruct, frozen=True, kw_only=True):
     """What a node is never changes: another image is another node. `slot` is the one of its pool's
-    addresses that it has."""
+    addresses that it has, `version` the Kubernetes version that its image is to bring."""
 
     cluster_name: DnsLabel
     role: Literal["control-plane", "worker"]
@@ -39,6 +46,7 @@ class LegacyNodeSpec(KubeStruct, frozen=True, kw_only=True):
     zone: CloudName
     flavor: CloudName
     image: CloudName
+    version: KubernetesVersion | None = None
     preparation: NodePreparation | None = None
     ssh_public_key: SshPublicKey | None = None
 
@@ -52,7 +60,7 @@ class EtcdMember(KubeStruct, frozen=True, kw_only=True):
 
 
 class LegacyNodeStatus(KubeStruct, frozen=True, kw_only=True):
-    """`version` is the Kubernetes version that the node's image brought, `plan` the digest of
+    """`version` is the Kubernetes version that the node's image has brought, `plan` the digest of
     what the agent was told last, `api_servers` what the node's way to the API leads to."""
 
     port_id: str | None = None
@@ -76,6 +84,7 @@ class LegacyNode(KubeObject, frozen=True, kw_only=True):
         *(immutable(f"spec.{name}") for name in ("clusterName", "role", "zone", "flavor", "image")),
         fixed("spec.pool"),
         fixed("spec.slot"),
+        fixed("spec.version"),
         fixed("spec.sshPublicKey"),
     )
     spec: LegacyNodeSpec

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from vks.kube.objects import find_condition
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import NodePool
-from vks.resources.verdaport import VerdaPort, VerdaPortPool
 from vks.service.api.models import UpgradeCheck
 from vks.service.api.offer import Offer
 from vks.service.api.validation import quota_shortfalls
 from vks.service.api.workload import Budget, DeprecatedApi
 from vks.service.managedcluster.status import CONTROL_PLANE_READY
 from vks.service.nodepool.status import reserving_of
+from vks.service.provisioners.legacy.addresses import PortPool
 from vks.service.versions import MAX_KUBELET_SKEW, parse, why_not
 
 #: The check that no `force` overrides: Kubernetes itself would not work.
@@ -23,14 +23,13 @@ VERSION_SKEW = "VersionSkew"
 
 @dataclass(frozen=True)
 class Facts:
-    """`port_pools` and `ports` are those of pools with static addresses. `budgets` and
-    `deprecated` are None when the cluster's API does not answer."""
+    """`port_pools` are those of pools with static addresses. `budgets` and `deprecated` are None
+    when the cluster's API does not answer."""
 
     cluster: ManagedCluster
     pools: Sequence[NodePool]
     offer: Offer
-    port_pools: Sequence[VerdaPortPool]
-    ports: Sequence[VerdaPort]
+    port_pools: Sequence[PortPool]
     budgets: Sequence[Budget] | None
     deprecated: Iterable[DeprecatedApi] | None
 
@@ -144,9 +143,9 @@ def _slots(facts: Facts) -> UpgradeCheck:
 
 def _slots_missing(facts: Facts, pool: NodePool) -> str:
     name = pool.metadata.name
-    ports = next((p for p in facts.port_pools if p.metadata.name == name), None)
-    if reserving := reserving_of(pool, ports):
+    reserved = next((p for p in facts.port_pools if p.pool.metadata.name == name), None)
+    if reserving := reserving_of(pool, reserved.pool if reserved else None):
         return reserving
-    claims = [port.spec.claim for port in facts.ports if port.spec.pool_ref.name == name]
+    claims = [port.spec.claim for port in reserved.ports.values()] if reserved else []
     open_ = sum(claim is None or claim.kind == "VerdaMachine" for claim in claims)
     return f"{pool.size} nodes and {open_} slots for them" if open_ < pool.size else ""

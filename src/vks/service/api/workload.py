@@ -6,12 +6,17 @@ import base64
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from vks.kube.client import Client
 from vks.kube.config import ClientConfig
 from vks.kube.objects import Key, Resource
+from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.core import Secret
+from vks.resources.legacynode import LegacyNode
+from vks.resources.managedcluster import ManagedCluster
 
 _BUDGETS = Resource("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
 _TIMEOUT = 5.0
@@ -36,10 +41,13 @@ class Budget(NamedTuple):
 
 
 @asynccontextmanager
-async def connect(management: Client, cluster: Key) -> AsyncIterator[Client]:
-    """Raises ApiError: NotFound before Cluster API has made the cluster's credentials."""
+async def connect(management: Client, cluster: Key, host: str = "") -> AsyncIterator[Client]:
+    """To the API server on `host`, or to whichever the kubeconfig leads to. Raises ApiError:
+    NotFound before the provisioner has made the cluster's credentials."""
     secret = await management.get(Secret, f"{cluster.name}-kubeconfig", cluster.namespace)
     config = ClientConfig.from_kubeconfig(base64.b64decode(secret.data["value"]))
+    if host:
+        config = replace(config, server=f"https://{host}:{urlsplit(config.server).port}")
     async with Client(config, user_agent="vks-api", timeout=_TIMEOUT) as client:
         yield client
 
@@ -57,14 +65,23 @@ async def blocking_budgets(client: Client) -> list[Budget]:
     return sorted(found)
 
 
-async def deprecated_apis(management: Client, cluster: Key, replicas: int) -> set[DeprecatedApi]:
-    """Over a new connection per API server: each knows only what it was asked itself, and the
-    load balancer gives every connection to the next one. Raises ApiError."""
+async def deprecated_apis(management: Client, cluster: ManagedCluster) -> set[DeprecatedApi]:
+    """Of every API server: each knows only what it was asked itself. Raises ApiError."""
     found: set[DeprecatedApi] = set()
-    for _ in range(replicas):
-        async with connect(management, cluster) as client:
+    for host in await _api_servers(management, cluster):
+        async with connect(management, cluster.key, host) as client:
             found |= parse_deprecated(bytes(await client.raw("GET", "/metrics")).decode())
     return found
+
+
+async def _api_servers(management: Client, cluster: ManagedCluster) -> list[str]:
+    """Where each is reached. A load balancer gives every new connection to the next one."""
+    if cluster.spec.provisioner != "legacy":
+        return [""] * cluster.spec.control_plane.replicas
+    meta = cluster.metadata
+    selector = f"{CLUSTER_NAME_LABEL}={meta.name}"
+    nodes = await management.list(LegacyNode, meta.namespace, label_selector=selector)
+    return [n.status.address for n in nodes.items if n.is_control_plane and n.status.address]
 
 
 def parse_deprecated(metrics: str) -> set[DeprecatedApi]:

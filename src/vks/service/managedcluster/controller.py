@@ -33,7 +33,7 @@ from vks.service.provisioners.capi.addons import addon_manifests
 from vks.service.provisioners.capi.cluster import cluster_manifests
 from vks.service.provisioners.capi.manifest import Manifest, labels_of, owned
 from vks.service.provisioners.legacy.cluster import legacy_manifests
-from vks.service.upgrade.decide import pauses_control_plane
+from vks.service.upgrade.decide import pauses_control_plane, pauses_pool
 from vks.service.workload import Workloads
 
 NAME = "vks-managedcluster"
@@ -128,7 +128,13 @@ class ManagedClusterReconciler:
 
     def _manifests_of(self, cluster: ManagedCluster, seen: Observed) -> list[Manifest]:
         if cluster.spec.provisioner == "legacy":
-            return legacy_manifests(cluster, seen.pools, seen.legacy)
+            return legacy_manifests(
+                cluster,
+                seen.pools,
+                seen.legacy,
+                pause_control_plane=pauses_control_plane(seen),
+                paused_pools={p.spec.pool_name for p in seen.pools if pauses_pool(cluster, p)},
+            )
         manifests = cluster_manifests(
             cluster, self._region.zones, pause_control_plane=pauses_control_plane(seen)
         )

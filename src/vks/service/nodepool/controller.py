@@ -37,6 +37,7 @@ from vks.service.nodepool.nodes import NodeDresser
 from vks.service.nodepool.replicas import ReplicasHandover
 from vks.service.nodepool.status import reserving_of, status_of
 from vks.service.nodepool.turns import in_turn, is_ready, look
+from vks.service.nodepool.version import fill_version
 from vks.service.nodepool.zones import bounds_of
 from vks.service.provisioners.capi.rolling import outdated
 from vks.service.provisioners.capi.workers import pool_manifests
@@ -85,7 +86,7 @@ class NodePoolReconciler:
             await self._report(pool, deployments, {}, waits_for)
             return DONE
         pool = await add_finalizer(self._client, pool, FINALIZER)
-        pool = await self._fill_version(pool, cluster)
+        pool = await fill_version(self._client, pool, cluster, NAME)
         machines = self._machines(pool)
         await mark(self._client, pool, machines, NAME)
         desired = spread(pool, self._current(pool, cluster, deployments), machines)
@@ -136,19 +137,6 @@ class NodePoolReconciler:
             client = await self._workloads.client(owner)
             for name in names:
                 await self._nodes.dress(client, owner, name, pool)
-
-    async def _fill_version(self, pool: NodePool, cluster: ManagedCluster) -> NodePool:
-        """Writes the cluster's version down once: its upgrade must not roll the pool along."""
-        if pool.spec.version is not None:
-            return pool
-        meta = pool.metadata
-        patch = {
-            "metadata": {"resourceVersion": meta.resource_version},
-            "spec": {"version": cluster.spec.version},
-        }
-        return await self._client.merge_patch(
-            NodePool, meta.name, meta.namespace, patch, field_manager=NAME
-        )
 
     def _current(
         self,

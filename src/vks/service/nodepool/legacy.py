@@ -21,6 +21,7 @@ from vks.service.names import POOL_LABEL
 from vks.service.nodepool.capacity import shortage
 from vks.service.nodepool.nodes import NodeDresser
 from vks.service.nodepool.status import reserving_of, status_of
+from vks.service.nodepool.version import fill_version
 from vks.service.nodepool.zones import wanted
 from vks.service.provisioners.legacy.addresses import port_pools_of
 from vks.service.workload import Workloads
@@ -33,6 +34,7 @@ class LegacyPools:
         self._client = manager.client
         self._clock = manager.clock
         self._caches = caches
+        self._name = name
         self._finalizer = finalizer
         self._status = Applier(manager.client, name)
         self._workloads = Workloads(manager.client)
@@ -53,6 +55,7 @@ class LegacyPools:
             await self._report(pool, seen, {}, why)
             return DONE
         pool = await add_finalizer(self._client, pool, self._finalizer)
+        pool = await fill_version(self._client, pool, cluster, self._name)
         zones = {d.spec.template.spec.failure_domain: d.spec.replicas for d in deployments}
         await self._report(pool, seen, wanted(pool.spec, zones), "")
         await self._dress(pool, cluster.key, machines)

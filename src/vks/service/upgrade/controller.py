@@ -8,6 +8,8 @@ import msgspec
 
 from vks.kube.objects import Key
 from vks.resources.clusterapi import KubeadmControlPlane, Machine
+from vks.resources.legacycluster import LegacyCluster
+from vks.resources.legacynode import LegacyNode
 from vks.resources.managedcluster import ManagedCluster
 from vks.resources.nodepool import UPGRADED_FROM_ANNOTATION, NodePool
 from vks.runtime.controller import Controller
@@ -79,6 +81,8 @@ def setup(manager: Manager, caches: Caches) -> Controller:
             Watch(NodePool, cluster_keys),
             Watch(KubeadmControlPlane, cluster_keys),
             Watch(Machine, cluster_keys, predicate=_comes_goes_or_leaves),
+            Watch(LegacyCluster, cluster_keys),
+            Watch(LegacyNode, cluster_keys, predicate=_comes_goes_or_leaves),
         ],
     )
     manager.add(controller)

@@ -117,12 +117,13 @@ def origin_of(pool: NodePool) -> Origin | None:
 
 def pauses_control_plane(seen: Observed) -> bool:
     """Whether the control plane provider is to stand still: the upgrade is paused, and no machine
-    is on its way out, which would hang half-way."""
+    is on its way out, which would hang half-way (but not under the legacy provisioner)."""
     cluster = seen.cluster
     if cluster is None or cluster.spec.upgrade is None or seen.control_plane_settled:
         return False
     leaving = any(machine.is_control_plane and machine.deleting for machine in seen.machines)
-    return cluster.spec.upgrade.state == "Paused" and not leaving
+    hangs = leaving and seen.legacy is None
+    return cluster.spec.upgrade.state == "Paused" and not hangs
 
 
 def pauses_pool(cluster: ManagedCluster, pool: NodePool) -> bool:

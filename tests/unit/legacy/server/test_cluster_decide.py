@@ -107,6 +107,44 @@ def test_pools_roll_after_the_control_plane_one_node_and_zone_at_a_time() -> Non
     assert shown(decide(wanted, [*current, *old, new])) == ["-w-1:Replaced"]
 
 
+def test_where_replacing_is_paused_only_what_is_lost_goes() -> None:
+    still = paused(cluster(pool(image="i2"), image="i2"), plane=True)
+    old = [worker("w-1", "z1"), worker("w-2", "z2")]
+    assert decide(still, [*planes(), *old]) == []
+    surplus = node("cp-d", image="i2", age=9)
+    assert decide(still, [*planes(), surplus, *old]) == []
+    lost = {"ServerReady": "ServerNotFound", "Ready": "x", "ServicesHealthy": "x"}
+    broken = [*planes()[1:], node("cp-a", conditions=lost)]
+    assert shown(decide(still, [*broken, *old])) == ["-cp-a:ServerLost"]
+
+    current = planes(image="i2")
+    still = paused(cluster(pool(image="i2"), image="i2"), plane=False)
+    assert decide(still, [*current, *old]) == []
+    assert decide(still, [*current, *old, worker("w-3", "z1", image="i2")]) == []
+    gone = worker("w-1", "z1", conditions=lost)
+    changes = decide(still, [*current, gone, old[1]])
+    assert shown(changes) == ["-w-1:ServerLost", "+demo-default@z1"]
+
+
+def paused(made: LegacyCluster, *, plane: bool) -> LegacyCluster:
+    """Of the control plane, or of every pool."""
+    spec = made.spec
+    if plane:
+        still = msgspec.structs.replace(spec.control_plane, paused=True)
+        return msgspec.structs.replace(
+            made, spec=msgspec.structs.replace(spec, control_plane=still)
+        )
+    pools = tuple(msgspec.structs.replace(one, paused=True) for one in spec.node_pools)
+    return msgspec.structs.replace(made, spec=msgspec.structs.replace(spec, node_pools=pools))
+
+
+def test_nodes_are_said_to_be_of_the_version_that_their_image_brings() -> None:
+    behind = msgspec.structs.replace(pool(), version="v1.35.4")
+    changes = decide(cluster(behind, initialized=False), [])
+    versions = {c.spec.role: c.spec.version for c in changes if isinstance(c, Create)}
+    assert versions == {"control-plane": "v1.36.3", "worker": "v1.35.4"}
+
+
 def test_scaling_down_takes_what_is_not_ready_then_the_youngest() -> None:
     nodes = [
         *planes(),

@@ -25,6 +25,7 @@ from vks.service.api.models import UpgradeCheck
 from vks.service.api.offer import Offer
 from vks.service.api.upgrades import Facts, checks
 from vks.service.api.workload import parse_deprecated
+from vks.service.provisioners.legacy.addresses import PortPool
 from vks.verda.compute import Flavor
 from vks.verda.network import Usage
 
@@ -61,6 +62,10 @@ def reserved(status: str = "True", message: str = "") -> VerdaPortPool:
     )
 
 
+def port_pool(pool: VerdaPortPool, *ports: VerdaPort) -> PortPool:
+    return PortPool(pool, {port.metadata.name: port for port in ports})
+
+
 def port(slot: int, kind: str | None = None) -> VerdaPort:
     claim = None if kind is None else SlotClaim(kind=kind, name="x", owner="x")  # type: ignore[arg-type]
     spec = VerdaPortSpec(
@@ -69,7 +74,7 @@ def port(slot: int, kind: str | None = None) -> VerdaPort:
     return VerdaPort(metadata=ObjectMeta(name=f"demo.edge.{slot}"), spec=spec)
 
 
-FACTS = Facts(managed_cluster(version="v1.35.4"), [], offer(), [], [], [], [])
+FACTS = Facts(managed_cluster(version="v1.35.4"), [], offer(), [], [], [])
 
 
 def found(name: str, **facts: Any) -> UpgradeCheck:
@@ -108,15 +113,15 @@ def test_the_room_that_is_needed_is_what_a_pool_may_surge_as_a_whole() -> None:
 def test_nodes_with_static_addresses_must_find_one_again(
     ports: list[VerdaPort], pool: VerdaPortPool | None, says: str
 ) -> None:
-    facts = {"pools": [static_pool(2, 2), node_pool()], "ports": ports}
-    check = found("IPSlots", port_pools=[pool] if pool else [], **facts)
+    pools = [static_pool(2, 2), node_pool()]
+    check = found("IPSlots", pools=pools, port_pools=[port_pool(pool, *ports)] if pool else [])
     blocked = ("Blocked", f"pool edge: {says}", ["edge"])
     assert (check.status == "Passed") is (says == "")
     assert says == "" or (check.status, check.message, check.objects) == blocked
 
 
 def test_a_pool_without_a_spare_slot_says_that_nodes_go_first() -> None:
-    facts: dict[str, Any] = {"ports": [port(1), port(2), port(3)], "port_pools": [reserved()]}
+    facts: dict[str, Any] = {"port_pools": [port_pool(reserved(), port(1), port(2), port(3))]}
     tight = found("IPSlots", pools=[static_pool(3, 3)], **facts)
     assert "nodes go before the new ones come in edge" in tight.message
     roomy = found("IPSlots", pools=[static_pool(2, 3)], **facts)

@@ -26,6 +26,7 @@ from vks.service.provisioners.legacy import view
 from vks.service.provisioners.legacy.addresses import port_pools_of
 from vks.service.provisioners.legacy.cluster import legacy_manifests
 
+replace = msgspec.structs.replace
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ENDPOINT = Endpoint(host="10.0.0.1", port=6443)
 
@@ -60,10 +61,23 @@ def test_pools_without_a_key_have_that_of_the_cluster() -> None:
     assert "sshPublicKey" not in str(requested(default=1)[-1].body)
 
 
+def test_pools_have_versions_of_their_own_and_what_is_paused_says_so() -> None:
+    cluster = managed_cluster(provisioner="legacy", version="v1.36.3")
+    pools = [node_pool("a", version="v1.36.3"), node_pool("b", version="v1.35.4")]
+    spec = legacy_manifests(cluster, pools, None)[-1].body["spec"]
+    assert spec["version"] == "v1.36.3"
+    assert [one["version"] for one in spec["nodePools"]] == ["v1.36.3", "v1.35.4"]
+    assert "paused" not in str(spec)
+    made = legacy_manifests(cluster, pools, None, paused_pools={"a"})[-1].body["spec"]
+    assert [one.get("paused") for one in made["nodePools"]] == [True, None]
+    made = legacy_manifests(cluster, pools, None, pause_control_plane=True)[-1].body["spec"]
+    assert made["controlPlane"]["paused"]
+
+
 def test_a_pool_that_is_being_deleted_is_asked_for_no_longer() -> None:
     going = node_pool()
-    meta = msgspec.structs.replace(going.metadata, deletion_timestamp="2026-01-01T00:00:00Z")
-    going = msgspec.structs.replace(going, metadata=meta)
+    meta = replace(going.metadata, deletion_timestamp="2026-01-01T00:00:00Z")
+    going = replace(going, metadata=meta)
     made = legacy_manifests(managed_cluster(provisioner="legacy"), [going], None)
     assert made[-1].body["spec"]["nodePools"] == []
 
@@ -107,7 +121,7 @@ def observed(legacy: LegacyCluster, nodes: list[LegacyNode]) -> Observed:
 
 
 def test_a_node_with_another_key_than_its_pools_is_not_up_to_date() -> None:
-    keyed = msgspec.structs.replace(pool(), ssh_public_key="ssh-rsa AA==")
+    keyed = replace(pool(), ssh_public_key="ssh-rsa AA==")
     worker = node("w", "worker")
     for wanted, current in ((pool(), 1), (keyed, 0)):
         (deployment, *_) = view.deployments_of(legacy_cluster(wanted), [worker])
@@ -174,6 +188,9 @@ def test_a_node_is_a_machine_with_a_server() -> None:
     assert machine.spec.provider_id == "verda:///tokyo/z2/s1"
     assert (server.status.server_id, server.metadata.name) == ("s1", "w-1")
     assert view.machine_of(node("cp-1")).is_control_plane
+    coming = node("w-2", "worker", ready=False)
+    coming = replace(coming, spec=replace(coming.spec, version="v1.36.3"))
+    assert view.machine_of(coming).spec.version == "v1.36.3", "before its image has said so"
     lost = node("w-1", "worker", conditions={"ServerReady": "ServerFailed", "Ready": "x"})
     reasons = {condition.reason for condition in view.server_of(lost).status.conditions}
     assert reasons == {"ServerFailed"}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import msgspec
 import pytest
+from tests.unit.legacy.builders import cluster as legacy_cluster
 from tests.unit.service.builders import managed_cluster, node_pool
 
 from vks.kube.objects import Condition, ObjectMeta
@@ -120,9 +122,12 @@ def test_paused_nothing_further_begins() -> None:
 
 
 def test_a_pause_lets_a_machine_that_is_on_its_way_out_go() -> None:
-    """Its deletion waits for the control plane provider, who would stand still."""
+    """Its deletion waits for the control plane provider, who would stand still; the legacy
+    provisioner goes on with it."""
     leaving = (plane_machine(OLD, deleting=True),)
-    assert not pauses_control_plane(seen(state="Paused", up_to_date=1, machines=leaving))
+    paused = seen(state="Paused", up_to_date=1, machines=leaving)
+    assert not pauses_control_plane(paused)
+    assert pauses_control_plane(dataclasses.replace(paused, legacy=legacy_cluster()))
 
 
 def test_aborted_before_the_first_machine_the_request_is_taken_back() -> None:

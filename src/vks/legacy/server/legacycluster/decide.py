@@ -4,7 +4,7 @@ One control plane is replaced at a time, with a surplus first. Workers of a pool
 at a time and zone, and only once every control plane is what it should be: a kubelet must not be
 newer than the API servers. In a pool with reserved addresses that are all in use one node goes
 before its successor comes, which gets the address. What others have made counts while it stays:
-nothing is surplus then.
+nothing is surplus then. Nor is it where replacing is paused: a surplus may be a successor.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _control_planes(cluster: LegacyCluster, nodes: Sequence[LegacyNode]) -> list
     missing = spec.replicas - len(cluster.staying()) - len(alive)
     if missing > 0:
         return _creations(cluster, spec, alive, missing)
-    if cluster.spec.guests or leaving or not all(ready(node) for node in alive):
+    if cluster.spec.guests or spec.paused or leaving or not all(ready(node) for node in alive):
         return []
     outdated = [node for node in alive if not _current(node, spec)]
     if missing < 0:
@@ -104,6 +104,7 @@ def _creations(
             zone=zone,
             flavor=spec.flavor,
             image=spec.image,
+            version=cluster.spec.version,
             ssh_public_key=spec.ssh_public_key,
         )
         changes.append(Create(f"{cluster.metadata.name}-cp", node))
@@ -119,7 +120,8 @@ def _pool(
     kept = [node for node in alive if node not in lost]
     guests = Counter(guest.zone for guest in cluster.staying(pool.name))
     wanted = {zone.name: zone.replicas for zone in pool.zones}
-    settled = may_roll and not cluster.spec.guests and all(ready(node) for node in nodes)
+    may_shrink = not cluster.spec.guests and not pool.paused
+    settled = may_roll and may_shrink and all(ready(node) for node in nodes)
     settled = settled and len(kept) == len(nodes) == sum(wanted.values())
     slots = FreeSlots(pool, nodes, kept, cluster.spec.guests)
     for zone in sorted({*wanted, *(node.spec.zone for node in kept)}):
@@ -131,7 +133,7 @@ def _pool(
             missing, settled = (1 if slots.has_room(zone) else -1), False
         if missing > 0:
             changes += _workers(cluster, pool, zone, missing, slots)
-        elif missing < 0 and not cluster.spec.guests:
+        elif missing < 0 and may_shrink:
             changes += _surplus(here, outdated, -missing)
     return changes
 
@@ -166,6 +168,7 @@ def _worker(cluster: LegacyCluster, pool: LegacyPoolSpec, zone: str, slot: str |
         zone=zone,
         flavor=pool.flavor,
         image=pool.image,
+        version=pool.version or cluster.spec.version,
         ssh_public_key=pool.ssh_public_key,
     )
     return Create(f"{cluster.metadata.name}-{pool.name}", spec)

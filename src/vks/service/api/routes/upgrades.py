@@ -9,14 +9,13 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from vks.kube.errors import ApiError, NotFound
-from vks.resources.contract import CLUSTER_NAME_LABEL
 from vks.resources.managedcluster import ManagedCluster, UpgradeSpec
 from vks.resources.nodepool import NodePool
 from vks.resources.operation import Operation
-from vks.resources.verdaport import VerdaPort, VerdaPortPool
 from vks.service.api import models
 from vks.service.api.changing import ChangingIn, accepted, refuse_deleting
 from vks.service.api.context import IfMatch, Name, Scope, ScopeIn, check_match
+from vks.service.api.infrastructure import find_port_pools
 from vks.service.api.maintenance import refuse_maintained
 from vks.service.api.offer import read_offer
 from vks.service.api.problems import FieldProblem, Problem, invalid
@@ -120,15 +119,12 @@ async def _facts(scope: Scope, region: Region, cluster: ManagedCluster) -> Facts
     offer = await read_offer(scope.caller.clouds[region.name], region.config.zones)
     selector = f"{CLUSTER_LABEL}={meta.name}"
     pools = await region.client.list(NodePool, meta.namespace, label_selector=selector)
-    selector = f"{CLUSTER_NAME_LABEL}={meta.name}"
-    port_pools = await region.client.list(VerdaPortPool, meta.namespace, label_selector=selector)
-    ports = await region.client.list(VerdaPort, meta.namespace, label_selector=selector)
-    known = Facts(cluster, pools.items, offer, port_pools.items, ports.items, None, None)
+    port_pools = await find_port_pools(region, cluster)
+    known = Facts(cluster, pools.items, offer, port_pools, None, None)
     try:
         async with connect(region.client, cluster.key) as workload:
             budgets = await blocking_budgets(workload)
-        replicas = cluster.spec.control_plane.replicas
-        deprecated = await deprecated_apis(region.client, cluster.key, replicas)
+        deprecated = await deprecated_apis(region.client, cluster)
     except ApiError:
         return known  # the checks say so
     return replace(known, budgets=budgets, deprecated=deprecated)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import yaml
@@ -25,10 +25,15 @@ _API = Endpoint(host="127.0.0.1", port=API_PROXY_PORT)
 
 
 def legacy_manifests(
-    cluster: ManagedCluster, pools: Iterable[NodePool], present: LegacyCluster | None
+    cluster: ManagedCluster,
+    pools: Iterable[NodePool],
+    present: LegacyCluster | None,
+    *,
+    pause_control_plane: bool = False,
+    paused_pools: Collection[str] = (),
 ) -> list[Manifest]:
     """In the order in which they are to be applied. Pools stay spread as they are in `present`;
-    those that are being deleted are left out."""
+    those that are being deleted are left out. What is paused replaces no node."""
     add_ons = _add_ons(cluster)
     kept = [pool for pool in pools if not pool.deleting]
     control_plane = cluster.spec.control_plane
@@ -37,8 +42,14 @@ def legacy_manifests(
         "region": cluster.spec.region,
         "identityRef": {"name": CLOUD_SECRET},
         "version": cluster.spec.version,
-        "controlPlane": plain(control_plane) | _key(cluster.spec.ssh_public_key),
-        "nodePools": [_pool(cluster, pool, _spread(pool, present)) for pool in kept],
+        "controlPlane": plain(control_plane)
+        | _key(cluster.spec.ssh_public_key)
+        | _paused(pause_control_plane),
+        "nodePools": [
+            _pool(cluster, pool, _spread(pool, present))
+            | _paused(pool.spec.pool_name in paused_pools)
+            for pool in kept
+        ],
         "network": {"podCIDR": network.pod_cidr, "serviceCIDR": network.service_cidr},
         "kubeProxy": plain(bootstrap_of(cluster).kube_proxy),
     }
@@ -66,6 +77,10 @@ def _key(ssh_public_key: str | None) -> Body:
     return {} if ssh_public_key is None else {"sshPublicKey": ssh_public_key}
 
 
+def _paused(paused: bool) -> Body:
+    return {"paused": True} if paused else {}
+
+
 def _pool(cluster: ManagedCluster, pool: NodePool, spread: dict[str, int]) -> Body:
     zones = [{"name": zone, "replicas": count} for zone, count in sorted(spread.items())]
     return {
@@ -74,6 +89,7 @@ def _pool(cluster: ManagedCluster, pool: NodePool, spread: dict[str, int]) -> Bo
         "image": pool.spec.image,
         "zones": [zone for zone in zones if zone["name"] in pool.spec.zones],
         **_key(pool.spec.ssh_public_key or cluster.spec.ssh_public_key),
+        **({} if pool.spec.version is None else {"version": pool.spec.version}),
         **({} if pool.spec.static_ip is None else {"staticIP": plain(pool.spec.static_ip)}),
     }
 

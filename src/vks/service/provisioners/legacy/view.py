@@ -120,6 +120,7 @@ def _deployment(
     ready = [node for node in here if _ready(node)]
     current = [node for node in here if spec is not None and _is_current(node, spec)]
     name = cluster.metadata.name
+    version = (spec.version if spec is not None else None) or cluster.spec.version
     return MachineDeployment(
         metadata=ObjectMeta(
             name=machine_deployment_name(name, pool, zone),
@@ -131,7 +132,7 @@ def _deployment(
             cluster_name=name,
             replicas=wanted,
             template=MachineTemplateSpec(
-                spec=MachineTemplateMachineSpec(version=cluster.spec.version, failure_domain=zone)
+                spec=MachineTemplateMachineSpec(version=version, failure_domain=zone)
             ),
         ),
         status=ReplicaStatus(
@@ -172,7 +173,7 @@ def machine_of(node: LegacyNode) -> Machine:
         ),
         spec=MachineSpec(
             cluster_name=node.spec.cluster_name,
-            version=status.version,
+            version=status.version or node.spec.version or "",
             failure_domain=node.spec.zone,
             provider_id=status.provider_id,
             infrastructure_ref=ContractReference(
@@ -189,13 +190,17 @@ def machine_of(node: LegacyNode) -> Machine:
 
 
 def server_of(node: LegacyNode) -> VerdaMachine:
-    status = node.status
+    meta, status = node.metadata, node.status
     server = find_condition(status.conditions, _SERVER_READY)
     conditions: tuple[Condition, ...] = ()
     if server is not None:
         conditions = (server, msgspec.structs.replace(server, type=READY))
     return VerdaMachine(
-        metadata=ObjectMeta(name=node.metadata.name, namespace=node.metadata.namespace),
+        metadata=ObjectMeta(
+            name=meta.name,
+            namespace=meta.namespace,
+            creation_timestamp=meta.creation_timestamp,
+        ),
         spec=VerdaMachineSpec(
             flavor=node.spec.flavor,
             image=node.spec.image,

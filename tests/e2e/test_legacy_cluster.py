@@ -1,4 +1,4 @@
-"""A legacy cluster on real servers: made, used, scaled, wounded, healed, deleted."""
+"""A legacy cluster on real servers: made, used, scaled, upgraded, wounded, healed, deleted."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.localregion import LocalRegion
+from tests.support import migration
+from tests.support.lifecycle import WORKLOAD
+from tests.support.localregion import LocalRegion, region_name
 from tests.support.ssh import login, new_key, public_part, ssh
 
 from vks.verda.cloud import Cloud
 from vks.verda.credentials import CloudConfig
 
-NAME = "e2e-legacy"
+NAME = region_name("legacy")
+OLD, NEW = "v1.35.4", "v1.36.3"
 VKS = Path(sys.executable).with_name("vks")
 KUBECTL = Path(os.environ.get("VKS_CACHE", "/var/cache/vks"), "assets/bin/kubectl")
 #: What may take long is a server's boot on a machine that is busy.
 PATIENCE = 300.0
 
 pytestmark = [
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(2400),  # without the older release in the cache it is built first
     pytest.mark.skipif(os.geteuid() != 0, reason="servers need root"),
 ]
 
@@ -38,7 +41,7 @@ def vks(*arguments: str) -> str:
         [str(VKS), *arguments],
         capture_output=True,
         text=True,
-        timeout=600.0,
+        timeout=1800.0,
         env={**os.environ, "VKS_LOCAL_REGION": NAME, "OS_CLOUD": "admin"},
     )
     assert done.returncode == 0, f"vks {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
@@ -96,7 +99,7 @@ def server_namespaces() -> list[Path]:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     vks("down", "--name", NAME, "--purge")  # what a killed run left
-    vks("up", "--name", NAME, "--legacy")
+    vks("up", "--name", NAME, "--legacy", "--kubernetes", OLD)
     zones = ",".join(f"{NAME}-{number}" for number in (1, 2, 3))
     pool = f"name=default;count=3;flavor=small;zones={zones}"
     directory = tmp_path_factory.mktemp("story")
@@ -104,7 +107,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     compute.create_keypair(name="mine", public_key=public_part(new_key(directory, "mine")))
     own = ("--provisioner", "legacy", "--key-name", "mine")
     try:
-        vks("cluster", "create", "old", *own, "--pool", pool)
+        vks("cluster", "create", "old", "--version", OLD, *own, "--pool", pool)
         yield Story(directory)
     finally:
         vks("down", "--name", NAME, "--purge")
@@ -168,6 +171,36 @@ def test_a_pool_grows_and_shrinks(story: Story) -> None:
     assert len(story.nodes("worker")) == 4
     vks("pool", "scale", "old", "default", "--count", "3")
     assert len(story.nodes("worker")) == 3
+    assert len(server_namespaces()) == 6
+
+
+def test_an_upgrade_is_the_same_as_everywhere_and_the_workload_does_not_notice(
+    story: Story, monkeypatch: pytest.MonkeyPatch, record_property: Any
+) -> None:
+    monkeypatch.setenv("OS_CLOUD", "admin")
+    user = migration.Story(LocalRegion(NAME), story.directory)
+    user.kubectl("apply", "-f", str(WORKLOAD))
+    user.kubectl("rollout", "status", "deployment/web", "--timeout=120s")
+    (offer,) = user.region.read("cluster", "upgrades", "old")["available"]
+    assert (offer["version"], offer["allowed"]) == (NEW, True), offer
+    before = {node["name"] for node in story.nodes()}
+
+    with user.used() as counts:
+        began = time.monotonic()
+        user.vks("cluster", "upgrade", "old", "--version", NEW, "--yes")
+        record_property("seconds", round(time.monotonic() - began, 1))
+
+    for name, count in counts.items():
+        record_property(name, {k: v for k, v in count.items() if k != "errors"})
+    assert counts["http"]["after_retry"] == 0, counts["http"]
+    assert counts["http"]["requests"] > 200
+    assert counts["make"]["missing"] == 0, "what etcd acknowledged is there"
+    assert user.versions("control-plane") == user.versions("worker") == [NEW] * 3
+    nodes = user.nodes()
+    assert {n["status"]["nodeInfo"]["kubeletVersion"] for n in nodes} == {NEW}
+    assert len(nodes) == 6
+    assert not {node["metadata"]["name"] for node in nodes} & before
+    assert story.ready()
     assert len(server_namespaces()) == 6
 
 

@@ -264,7 +264,7 @@ async def test_every_api_server_is_asked_for_deprecated_apis(
     assert "v1 componentstatuses" in {api.name for api in found}
     planes = (n for n in await provisioner.nodes() if n.is_control_plane)
     away = next(planes).metadata.name
-    status = {"address": "127.0.0.2"}  # the certificate does not know it
+    status = {"address": "127.0.0.2"}  # where nobody listens
     await vks.client.merge_patch(
         LegacyNode, away, vks.namespace, {"status": status}, subresource="status"
     )

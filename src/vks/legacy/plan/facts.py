@@ -38,8 +38,13 @@ class Images(msgspec.Struct, frozen=True):
 
     @classmethod
     def among(cls, names: Iterable[str]) -> Images:
-        """Picked by repository. Raises ImageMissingError."""
-        found = {name.rpartition(":")[0].rpartition("/")[2]: name for name in sorted(names)}
+        """Picked by repository. kube-proxy is that of the API server's version: of add-ons a node
+        brings its neighbour's too, for the time of an upgrade. Raises ImageMissingError."""
+        known = sorted(names)
+        found = {name.rpartition(":")[0].rpartition("/")[2]: name for name in known}
+        proxy = found.get("kube-apiserver", "").replace("/kube-apiserver", "/kube-proxy")
+        if proxy in known:
+            found["kube-proxy"] = proxy
         try:
             return cls(*(found[component] for component in _REPOSITORIES))
         except KeyError as error:
@@ -48,7 +53,7 @@ class Images(msgspec.Struct, frozen=True):
     @property
     def version(self) -> str:
         """The Kubernetes version, for example v1.36.3."""
-        return re.split(r"[:@]", self.proxy)[-1]
+        return re.split(r"[:@]", self.apiserver)[-1]
 
 
 class KeyPair(msgspec.Struct, frozen=True):

@@ -157,6 +157,13 @@ def test_images_are_found_by_their_repository() -> None:
         Images.among(name for name in IMAGES if "etcd" not in name)
 
 
+def test_a_node_runs_its_own_kube_proxy_although_it_brings_its_neighbours() -> None:
+    beside = ["registry.k8s.io/kube-proxy:v1.35.4", "registry.k8s.io/kube-proxy:v1.37.0"]
+    images = Images.among([*IMAGES, *beside])
+    assert images.proxy == "registry.k8s.io/kube-proxy:v1.36.3"
+    assert images.version == "v1.36.3"
+
+
 def test_flags_are_quoted_for_systemd() -> None:
     unit = service("x", "/bin/x", ['--a=b c"d', "--e=$HOME", "--f=100%"]).unit
     assert '"--a=b c\\"d"' in unit

@@ -8,7 +8,7 @@ from vks.legacy.plan.controlplane import (
     control_plane_probes,
     control_plane_services,
 )
-from vks.legacy.plan.etcd import etcd_endpoint, etcd_probe, etcd_service
+from vks.legacy.plan.etcd import etcd_endpoint, etcd_probe, etcd_service, guest_endpoint
 from vks.legacy.plan.facts import ClusterFacts, NodeFacts
 from vks.legacy.plan.model import Endpoint, File, Plan
 from vks.legacy.plan.units import CA, key_files, program
@@ -77,7 +77,11 @@ def _control_plane(cluster: ClusterFacts, node: NodeFacts, member: EtcdMember) -
             *worker.services,
         ),
         probes=(etcd_probe(), *control_plane_probes(), *worker.probes),
-        endpoints={"etcd": etcd_endpoint(), "api": api_endpoint()},
+        endpoints={
+            "etcd": etcd_endpoint(),
+            "api": api_endpoint(),
+            **{guest_endpoint(address): etcd_endpoint(address) for address in cluster.guests},
+        },
         node=worker.node,
     )
 

@@ -34,6 +34,11 @@ def etcd_endpoint(address: str = "127.0.0.1") -> Endpoint:
     return Endpoint(url=f"https://{address}:{CLIENT_PORT}", **client())
 
 
+def guest_endpoint(address: str) -> str:
+    """The name under which a control plane's agent asks that member."""
+    return f"etcd@{address}"
+
+
 def etcd_probe() -> Probe:
     return Probe(name="etcd", url=f"{URL}/health", **client())
 

@@ -68,7 +68,7 @@ class KeyPair(msgspec.Struct, frozen=True):
 
 class ClusterFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What is the same on every node. `api_servers` are HOST:PORT of what nodes may use; keys are
-    on control planes only."""
+    on control planes only. `guests` are addresses of members that somebody else made."""
 
     name: str
     region: str
@@ -80,6 +80,7 @@ class ClusterFacts(msgspec.Struct, frozen=True, kw_only=True):
     requestheader_authority: KeyPair
     service_account_key: str
     encryption_key: str
+    guests: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"ClusterFacts({self.name})"

@@ -72,6 +72,12 @@ def test_a_learner_is_let_in_by_its_sponsor_where_it_has_one() -> None:
     assert build(cluster_facts(), voter).endpoints["etcd"].url == "https://127.0.0.1:2379"
 
 
+def test_control_planes_can_ask_guests_for_their_etcd() -> None:
+    made = build(cluster_facts(guests=("10.0.0.9",)), node_facts(etcd=VOTER))
+    assert made.endpoints["etcd@10.0.0.9"].url == "https://10.0.0.9:2379"
+    assert set(plan(VOTER).endpoints) == {"etcd", "api"}
+
+
 def test_etcd_members_are_named_after_their_host_in_the_old_way() -> None:
     etcd = flags(plan(VOTER), "legacy-etcd")
     assert etcd["--name"] == "etcd-cp-a"

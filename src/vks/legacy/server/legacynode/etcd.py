@@ -5,6 +5,7 @@ etcd's JSON gateway is used (etcd.io/docs, "gRPC gateway"): 64-bit ids are strin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import msgspec
@@ -30,6 +31,15 @@ class Member(msgspec.Struct, frozen=True):
 
 class _Members(msgspec.Struct, frozen=True):
     members: tuple[Member, ...] = ()
+
+
+class _Header(msgspec.Struct, frozen=True):
+    member_id: str = ""
+
+
+class _Status(msgspec.Struct, frozen=True):
+    header: _Header = _Header()
+    leader: str = ""
 
 
 async def members(session: Caller) -> tuple[Member, ...]:
@@ -69,6 +79,21 @@ async def promote(session: Caller, address: str) -> str:
             raise
         return error.message
     return ""
+
+
+async def hand_over(session: Caller, endpoint: str, address: str, heirs: Iterable[str]) -> None:
+    """If the member at the address, behind that endpoint of the node, leads, let one at the heirs'
+    addresses lead: what a leader has in hand when it is removed is answered after seconds, by a
+    failure. Raises CallFailed; a member that does not answer does not lead for long."""
+    known = await members(session)
+    heir = next((m for a in heirs if (m := _with_address(known, a)) is not None), None)
+    if heir is None or _with_address(known, address) is None:
+        return
+    answer = await session.call(endpoint, "POST", "/v3/maintenance/status", "{}")
+    status = msgspec.json.decode(answer, type=_Status)
+    if status.leader == status.header.member_id:
+        body = msgspec.json.encode({"targetID": heir.id}).decode()
+        await session.call(endpoint, "POST", "/v3/maintenance/transfer-leadership", body)
 
 
 async def leave(session: Caller, address: str) -> None:

@@ -96,6 +96,7 @@ def cluster_facts(
         requestheader_authority=keys.requestheader,
         service_account_key=keys.service_account,
         encryption_key=keys.encryption,
+        guests=tuple(sorted(g.address for g in spec.guests if g.is_control_plane)),
     )
 
 

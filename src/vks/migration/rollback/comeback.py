@@ -15,7 +15,7 @@ from vks.migration.prepare.controlplanes import ControlPlanes
 from vks.migration.prepare.loadbalancing import LoadBalancing, balancer_of
 from vks.migration.prepare.nodes import NodeRoles
 from vks.migration.rollback.guests import Guests, guests_of, next_of, succeeded
-from vks.migration.rollback.own import own_machines, present
+from vks.migration.rollback.own import is_going, own_machines, present
 from vks.migration.rollback.standstill import stand_still
 from vks.migration.run.scope import FIELD_MANAGER, Scope
 from vks.resources.clustermigration import LEAVING
@@ -33,6 +33,8 @@ _PROGRESS = {"Stays": "StaysForNow", "Replaced": "GetsSuccessor", "Leaves": "Lea
 async def come_back(scope: Scope) -> None:
     """Raises Waiting until none of Cluster API's own nodes lives in the cluster; ApiError and
     CloudError."""
+    if await is_going(scope):
+        return
     asked = any(node.step in LEAVING for node in scope.migration.status.nodes)
     if not asked and not await own_machines(scope):
         return

@@ -12,7 +12,7 @@ from vks.kube.errors import NotFound
 from vks.kube.objects import KubeObject
 from vks.migration.adopt.observe import selector
 from vks.migration.adopt.secrets import SECRET_TYPE
-from vks.migration.rollback.own import own_machines, present
+from vks.migration.rollback.own import is_going, own_machines, present
 from vks.migration.run.scope import Scope
 from vks.resources.clusterapi import (
     Cluster,
@@ -55,20 +55,12 @@ async def dissolve(scope: Scope) -> None:
 async def require_all_kept(scope: Scope) -> None:
     """A node of Cluster API's own that lives in the cluster would go with the Cluster, and with it
     an etcd member that nobody has taken out. Raises Waiting, ApiError."""
-    root_goes = await _is_going(scope)
-    own = [] if root_goes else await present(scope, await own_machines(scope))
+    if await is_going(scope):
+        return
+    own = await present(scope, await own_machines(scope))
     if own:
         names = ", ".join(sorted(machine.metadata.name for machine, _ in own))
         raise Waiting("NodesReplaced", f"Cluster API has nodes of its own: {names}", 5.0)
-
-
-async def _is_going(scope: Scope) -> bool:
-    """Whether this was made sure of before the Cluster was asked to go."""
-    try:
-        root = await scope.client.get(Cluster, scope.name, scope.namespace)
-    except NotFound:
-        return True
-    return root.deleting
 
 
 async def _delete_tree(scope: Scope) -> None:

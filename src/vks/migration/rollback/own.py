@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from vks.kube.errors import NotFound
 from vks.migration.adopt.machines import HOOK
 from vks.migration.adopt.observe import machines_of
 from vks.migration.run.scope import Scope
-from vks.resources.clusterapi import Machine
+from vks.resources.clusterapi import Cluster, Machine
 from vks.resources.core import Node
+
+
+async def is_going(scope: Scope) -> bool:
+    """Whether the Cluster has been asked to go: none of its machines lived in the cluster then.
+    Raises ApiError."""
+    try:
+        root = await scope.client.get(Cluster, scope.name, scope.namespace)
+    except NotFound:
+        return True
+    return root.deleting
 
 
 async def own_machines(scope: Scope) -> list[Machine]:

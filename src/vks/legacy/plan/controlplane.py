@@ -123,12 +123,11 @@ def _apiserver(cluster: ClusterFacts, node: NodeFacts) -> Service:
         f"--service-account-signing-key-file={_SERVICE_ACCOUNT_KEY}",
         f"--encryption-provider-config={_ENCRYPTION}",
     ]
-    if not node.preparation.kubeadm:
-        return service("kube-apiserver", f"{BIN}/kube-apiserver", flags, files)
-    flags.append("--enable-bootstrap-token-auth=true")
-    return service(
-        "kube-apiserver", f"{BIN}/kube-apiserver", flags, files, stop_seconds=_STOP_SECONDS
-    )
+    if node.preparation.kubeadm:
+        flags.append("--enable-bootstrap-token-auth=true")
+    # Kept on the way back, as the names are: systemd stops a service as its new unit says.
+    stop = _STOP_SECONDS if node.preparation.server_names else None
+    return service("kube-apiserver", f"{BIN}/kube-apiserver", flags, files, stop_seconds=stop)
 
 
 def _detour(address: str, other: str) -> Service:

@@ -43,6 +43,14 @@ def test_kubeadms_nodes_can_join_with_a_token_and_read_what_is_signed() -> None:
     assert manager["--cluster-signing-key-file"].endswith("kube-ca-key.pem")
 
 
+@pytest.mark.parametrize("kubeadm", [True, False])
+def test_open_watches_hold_no_api_server_that_is_changed_or_changed_back(kubeadm: bool) -> None:
+    stop = "TimeoutStopSec=15"
+    assert stop not in unit(plan(), "legacy-kube-apiserver").unit
+    made = plan(kubeadm=kubeadm, server_names=("10.0.0.9",))
+    assert stop in unit(made, "legacy-kube-apiserver").unit
+
+
 def test_an_etcd_member_gets_another_name_and_keeps_everything_else() -> None:
     made = plan(etcd_name="cp-a")
     assert changed(made) == {"legacy-etcd"}

@@ -96,15 +96,25 @@ def resume(api: Api, cluster: str, output: str) -> None:
 
 @migration.command()
 @click.argument("cluster")
+@click.option(
+    "--until",
+    type=click.Choice(["Planned", "Prepared"]),
+    default="Planned",
+    show_default=True,
+    help="Stop there.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @wait_options
 @output_option
 @api_options
-def rollback(api: Api, cluster: str, yes: bool, wait: bool, timeout: float, output: str) -> None:
-    """Take back whatever the migration of CLUSTER has done."""
+def rollback(
+    api: Api, cluster: str, until: str, yes: bool, wait: bool, timeout: float, output: str
+) -> None:
+    """Take back what the migration of CLUSTER has done, the last phase first."""
     _sure(f"Take back the migration of {cluster}?", yes)
-    found = api.change("POST", _path(api, cluster, "rollback"))
-    _finish(api, cluster, found, "RolledBack", wait, timeout, output)
+    found = api.change("POST", _path(api, cluster, "rollback"), {"until": until})
+    phase = "RolledBack" if until == "Planned" else until
+    _finish(api, cluster, found, phase, wait, timeout, output)
 
 
 @migration.command()

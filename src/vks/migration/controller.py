@@ -87,8 +87,7 @@ class MigrationReconciler:
             generation=migration.metadata.generation,
         )
         conditions.set(status.PAUSED, migration.spec.paused, "AsAsked")
-        if not migration.spec.rollback and conditions.get(status.ROLLED_BACK) is not None:
-            conditions.set(status.ROLLED_BACK, False, "NotAsked")
+        status.tell_of_rollback(conditions, migration, self._phases)
         move = decide(migration, self._phases)
         match move:
             case MakePlan():
@@ -103,8 +102,6 @@ class MigrationReconciler:
             case TakeBack(phase=phase):
                 return await self._back(migration, conditions, phase)
             case Rest():
-                if migration.spec.rollback and not migration.status.phases:
-                    conditions.set(status.ROLLED_BACK, True, status.ROLLED_BACK)
                 return await self._tell(migration, conditions, DONE)
 
     async def _forward(
@@ -129,6 +126,8 @@ class MigrationReconciler:
         outcome, progress = await self._take(migration, phase, back=True)
         status.tell_way_back(conditions, phase, outcome)
         left = status.taken_back(records, phase, outcome)
+        if outcome.finished:
+            return await self._tell(migration, conditions, DONE, left, afresh=True)
         return await self._tell(migration, conditions, outcome.result, left, progress)
 
     async def _take(
@@ -167,9 +166,16 @@ class MigrationReconciler:
         result: Result,
         records: Sequence[MigrationPhase] | None = None,
         progress: dict[str, str] | None = None,
+        *,
+        afresh: bool = False,
     ) -> Result:
         body = status.status_body(
-            migration, conditions, self._phases, records=records, progress=progress
+            migration,
+            conditions,
+            self._phases,
+            records=records,
+            progress=progress,
+            afresh=afresh,
         )
         return await self._publish(migration, body, result)
 

@@ -13,18 +13,21 @@ from vks.resources.validation import immutable
 
 #: How far a migration goes by itself, in the order of the phases.
 Target = Literal["Planned", "Prepared", "Adopted", "Converted", "Finalized"]
+#: What a way back can end at: at nothing, or where the legacy provisioner is in charge again.
+Retreat = Literal["Planned", "Prepared"]
 
 
 class ClusterMigrationSpec(KubeStruct, frozen=True, kw_only=True):
     """Named like its cluster. Another value of `plan_request` asks for another plan. `paused`
-    holds it between two steps; `rollback` takes back whatever has been done, whatever the target
-    says."""
+    holds it between two steps; `rollback` takes back whatever has been done after `rollback_to`,
+    whatever the target says."""
 
     cluster_name: DnsLabel
     plan_request: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     target: Target = "Planned"
     paused: bool = False
     rollback: bool = False
+    rollback_to: Retreat = "Planned"
 
 
 class MigrationFinding(KubeStruct, frozen=True, kw_only=True):

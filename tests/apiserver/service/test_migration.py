@@ -71,6 +71,16 @@ async def test_verbs_are_refused_until_they_make_sense_and_then_recorded(vks: Vk
     await told(vks, phases=[record, {**record, "name": "Finalize"}])
     assert (await vks.call("POST", f"{PATH}/rollback", **operator)).status_code == 409
     await told(vks, phases=[record])
+    prepared = {"until": "Prepared"}
+    idle = await vks.call("POST", f"{PATH}/rollback", prepared, **operator)
+    assert (idle.status_code, "since" in idle.json()["detail"]) == (409, True)
+    await told(vks, phases=[record, {**record, "name": "Adopt"}], phase="Adopting")
+    part = await vks.call("POST", f"{PATH}/rollback", prepared, **operator)
+    assert (part.status_code, part.json()["rollback"]) == (202, True)
+    assert (await vks.call("POST", f"{PATH}/start", {}, **operator)).status_code == 409
+    await told(vks, phases=[record], phase="Prepared")
+    again = (await vks.call("POST", f"{PATH}/start", {}, **operator)).json()
+    assert (again["rollback"], again["target"]) == (False, "Converted")
     back = (await vks.call("POST", f"{PATH}/rollback", **operator)).json()
     assert (back["rollback"], back["phases"][0]["step"]) == (True, "LoadBalancer")
     assert (await vks.call("POST", f"{PATH}/start", {}, **operator)).status_code == 409

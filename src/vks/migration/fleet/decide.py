@@ -117,7 +117,7 @@ def _progress(
     if not begun:
         return _put(record, "Waiting")
     if migration.status.phases and migration.spec.rollback:
-        return _put(record, "UnderWay", OVERDUE, "it is being rolled back")
+        return _put(record, "UnderWay", OVERDUE, "it was asked to roll back")
     return _under_way(fleet, record, migration, now)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from vks.migration.run.phase import Phase
-from vks.resources.clustermigration import ClusterMigration, MigrationPhase
+from vks.resources.clustermigration import ClusterMigration, MigrationPhase, Target
 
 
 class MakePlan(msgspec.Struct, frozen=True):
@@ -53,7 +53,9 @@ def decide(migration: ClusterMigration, phases: Sequence[Phase]) -> Move:
     if spec.paused:
         return Rest()
     if spec.rollback:
-        return TakeBack(last) if last is not None else Rest()
+        excess = excess_of(migration, status.phases, phases)
+        if excess is not None or last is None:
+            return TakeBack(excess) if excess is not None else Rest()
     if last is None and (status.plan is None or status.plan.request != spec.plan_request):
         return MakePlan()
     if status.plan is None or (last is None and status.plan.refusals):
@@ -70,17 +72,35 @@ def decide(migration: ClusterMigration, phases: Sequence[Phase]) -> Move:
 def wanted(migration: ClusterMigration, phases: Sequence[Phase]) -> Sequence[Phase]:
     """The phases up to the target; those that have begun count too: there is a way back from
     them, but no standing still in the middle."""
-    count = next((n for n, phase in enumerate(phases, 1) if phase.done == migration.spec.target), 0)
-    begun = {record.name for record in migration.status.phases}
-    return [phase for n, phase in enumerate(phases) if n < count or phase.name in begun]
+    spec = migration.spec
+    asked = _up_to(spec.rollback_to if spec.rollback else spec.target, phases)
+    return [phase for phase in phases if phase in asked or migration.has_begun(phase.name)]
+
+
+def excess_of(
+    migration: ClusterMigration, records: Sequence[MigrationPhase], phases: Sequence[Phase]
+) -> Phase | None:
+    """The last phase that has begun and is to be taken back."""
+    if not migration.spec.rollback:
+        return None
+    begun, staying = {record.name for record in records}, _up_to(migration.spec.rollback_to, phases)
+    last = [phase for phase in phases if phase.name in begun][-1:]
+    return next((phase for phase in last if phase not in staying), None)
+
+
+def _up_to(target: Target, phases: Sequence[Phase]) -> Sequence[Phase]:
+    count = next((n for n, phase in enumerate(phases, 1) if phase.done == target), 0)
+    return phases[:count]
 
 
 def phase_name(
     migration: ClusterMigration, records: Sequence[MigrationPhase], phases: Sequence[Phase]
 ) -> str:
     """What the status calls it."""
-    if migration.spec.rollback:
-        return "RollingBack" if records else "RolledBack"
+    if excess_of(migration, records, phases) is not None:
+        return "RollingBack"
+    if not records and migration.spec.rollback:
+        return "RolledBack"
     if not records:
         plan = migration.status.plan
         if plan is None:

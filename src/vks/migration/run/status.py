@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from vks.kube.conditions import ConditionSet, conditions_body
-from vks.migration.run.decide import phase_name
+from vks.migration.run.decide import excess_of, phase_name
 from vks.migration.run.phase import Phase
 from vks.migration.run.runner import Outcome
 from vks.resources.clustermigration import ClusterMigration, MigrationPhase, MigrationProgress
@@ -62,6 +62,17 @@ def tell(conditions: ConditionSet, phase: Phase, outcome: Outcome) -> None:
         conditions.set(phase.done, False, outcome.reason, message)
 
 
+def tell_of_rollback(
+    conditions: ConditionSet, migration: ClusterMigration, phases: Sequence[Phase]
+) -> None:
+    """Before the move; one that is under way tells about itself."""
+    if migration.spec.rollback:
+        if excess_of(migration, migration.status.phases, phases) is None:
+            conditions.set(ROLLED_BACK, True, ROLLED_BACK)
+    elif conditions.get(ROLLED_BACK) is not None:
+        conditions.set(ROLLED_BACK, False, "NotAsked")
+
+
 def tell_way_back(conditions: ConditionSet, phase: Phase, outcome: Outcome) -> None:
     conditions.set(phase.done, False, "RolledBack" if outcome.finished else "RollingBack")
     if not outcome.finished:
@@ -76,11 +87,14 @@ def status_body(
     *,
     records: Sequence[MigrationPhase] | None = None,
     progress: Mapping[str, str] | None = None,
+    afresh: bool = False,
 ) -> dict[str, Any]:
-    """All of the status but a new plan. `records` and `progress` as before when not given."""
+    """All of the status but a new plan. `records` and `progress` as before when not given;
+    `afresh`: what was done to nodes before is past."""
     old = migration.status
     kept = old.phases if records is None else records
-    steps = {node.name: node.step for node in old.nodes} | dict(progress or {})
+    past = () if afresh else old.nodes
+    steps = {node.name: node.step for node in past} | dict(progress or {})
     body: dict[str, Any] = {
         "phase": phase_name(migration, kept, phases),
         "phases": [_without_none(record) for record in kept],

@@ -84,6 +84,14 @@ def test_rollback_takes_back_the_last_phase_first_and_then_rests() -> None:
     assert decide(migration(rollback=True), PHASES) == Rest()
 
 
+def test_rollback_keeps_what_comes_before_where_it_ends() -> None:
+    done = record(FIRST, finished=True)
+    back: dict[str, Any] = {"rollback": True, "rollback_to": "Prepared", "target": "Adopted"}
+    assert decide(migration(done, record(SECOND), **back), PHASES) == TakeBack(SECOND)
+    assert decide(migration(done, **back), PHASES) == Keep(FIRST)
+    assert decide(migration(**back), PHASES) == Rest()
+
+
 def test_a_paused_migration_does_nothing_in_either_direction() -> None:
     for rollback in (False, True):
         moved = migration(record(FIRST), target="Adopted", paused=True, rollback=rollback)
@@ -103,3 +111,5 @@ def test_its_phase_is_called_by_what_happened_last() -> None:
     assert name(done, record(SECOND)) == "Adopting"
     assert name(done, rollback=True) == "RollingBack"
     assert name(rollback=True) == "RolledBack"
+    assert name(done, record(SECOND), rollback=True, rollback_to="Prepared") == "RollingBack"
+    assert name(done, rollback=True, rollback_to="Prepared") == "Prepared"

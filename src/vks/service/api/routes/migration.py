@@ -11,7 +11,7 @@ from starlette.requests import Request
 from vks.kube.errors import AlreadyExists
 from vks.kube.objects import owner_reference
 from vks.kube.times import parse_time
-from vks.resources.clustermigration import ClusterMigration, MigrationPlan
+from vks.resources.clustermigration import ClusterMigration, MigrationPlan, Retreat
 from vks.resources.legacycluster import LegacyCluster
 from vks.resources.managedcluster import ManagedCluster
 from vks.service.api.context import Name, Scope, ScopeIn
@@ -21,8 +21,8 @@ from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, patch_s
 from vks.service.api.shapes import Model
 from vks.service.names import CLUSTER_LABEL
 
-#: The phase that there is no way back from.
-FINALIZE = "Finalize"
+#: The phase after the cluster is prepared, and the one that there is no way back from.
+ADOPT, FINALIZE = "Adopt", "Finalize"
 
 router = APIRouter(prefix="/projects/{project}/clusters/{cluster}/migration", tags=["migration"])
 
@@ -93,6 +93,12 @@ class StartRequest(Model):
     until: Literal["Prepared", "Adopted", "Converted"] = "Converted"
 
 
+class RollbackRequest(Model):
+    """How far to go back; to the very beginning, if not said otherwise."""
+
+    until: Retreat = "Planned"
+
+
 def refuse_users(scope: Scope) -> None:
     """For everybody but operators there is no such thing."""
     if not scope.is_operator:
@@ -144,13 +150,14 @@ async def start_migration(scope: ScopeIn, cluster: Name, body: StartRequest) -> 
     """Begins, or goes on to a later phase."""
     region, present = await _migration(scope, cluster)
     plan = present.status.plan
-    if present.spec.rollback:
+    if present.spec.rollback and present.status.phase != present.spec.rollback_to:
         raise Problem("conflict", "the migration is being rolled back; plan again afterwards")
     if plan is None or plan.request != present.spec.plan_request:
         raise Problem("conflict", "there is no plan yet")
     if not present.status.phases:
         await _check_beginning(region, present, plan)
-    return _view(await patch_spec(region.client, present, {"target": body.until, "paused": False}))
+    spec = {"target": body.until, "paused": False, "rollback": False}
+    return _view(await patch_spec(region.client, present, spec))
 
 
 async def _check_beginning(
@@ -181,13 +188,19 @@ async def resume_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
 
 
 @router.post("/rollback", operation_id="rollBackMigration", status_code=202)
-async def roll_back_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
-    """Takes back whatever has been done, the last phase first. Nodes that have been replaced are
-    replaced once more."""
+async def roll_back_migration(
+    scope: ScopeIn, cluster: Name, body: RollbackRequest | None = None
+) -> MigrationView:
+    """Takes back whatever has been done, the last phase first, or what has been done since the
+    cluster was prepared. Nodes that have been replaced are replaced once more."""
     region, present = await _migration(scope, cluster)
     if any(record.name == FINALIZE for record in present.status.phases):
         raise Problem("conflict", "what is finalized cannot be taken back")
-    return _view(await patch_spec(region.client, present, {"rollback": True, "paused": False}))
+    until = (body or RollbackRequest()).until
+    if until == "Prepared" and not present.has_begun(ADOPT):
+        raise Problem("conflict", "nothing has been done since the cluster was prepared")
+    spec = {"rollback": True, "rollbackTo": until, "paused": False}
+    return _view(await patch_spec(region.client, present, spec))
 
 
 @router.post("/finalize", operation_id="finalizeMigration", status_code=202)

@@ -24,6 +24,7 @@ from vks.resources.managedcluster import KubeProxySpec
 from vks.resources.nodepool import StaticIPSpec
 from vks.resources.validation import immutable
 from vks.resources.verdacluster import NetworkStatus
+from vks.resources.verdaport import SlotSpec
 
 GROUP = "legacy.vks.verda"
 VERSION = "v1"
@@ -192,6 +193,16 @@ class LegacyCluster(KubeObject, frozen=True, kw_only=True):
     @property
     def released(self) -> bool:
         return self.spec.release is not None
+
+    @property
+    def wanted_slots(self) -> dict[tuple[str, str], tuple[StaticIPSpec, SlotSpec]]:
+        """The addresses that there are to be, by pool and name."""
+        return {
+            (pool.name, slot.name): (pool.static_ip, slot)
+            for pool in self.spec.node_pools
+            if pool.static_ip is not None
+            for slot in pool.static_ip.slots
+        }
 
     def staying(self, pool: str | None = None) -> list[LegacyGuest]:
         """The guests that count as control planes, or as workers of the pool."""

@@ -19,16 +19,10 @@ Body = dict[str, Any]
 
 def unreserved(cluster: LegacyCluster) -> list[str]:
     """Addresses that the cluster lacks, or has and should not."""
-    wanted = {
-        (pool.name, slot.name)
-        for pool in cluster.spec.node_pools
-        if pool.static_ip is not None
-        for slot in pool.static_ip.slots
-    }
     reserved = {(slot.pool, slot.name) for slot in cluster.status.slots if slot.port_id}
     return [
         f"slot {slot} of pool {pool} is not as it shall be"
-        for pool, slot in sorted(wanted ^ reserved)
+        for pool, slot in sorted(cluster.wanted_slots.keys() ^ reserved)
     ]
 
 

@@ -23,6 +23,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     #: What really runs, by component; empty for a component that does not.
     running: Mapping[str, Flags] = {}
     server_names: tuple[str, ...] = ()  # of the API server's certificate
+    reserved: bool = False  # its address
 
 
 class MemberFacts(msgspec.Struct, frozen=True, kw_only=True):

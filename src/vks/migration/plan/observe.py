@@ -147,6 +147,7 @@ def _node(node: LegacyNode, secrets: Mapping[str, Data]) -> NodeFacts:
         provider_id=node.status.provider_id,
         running=node.status.running,
         server_names=server_names(certificate) if certificate else (),
+        reserved=node.spec.slot is not None,
     )
 
 

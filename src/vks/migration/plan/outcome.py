@@ -67,12 +67,13 @@ def outcome(facts: Facts, *, endpoint: str) -> Outcome:
 
 def _changes(facts: Facts, node: NodeFacts, endpoint: str) -> NodeChanges:
     if not node.control_plane:
+        address = f", which has its address {node.address}" if node.reserved else ""
         return NodeChanges(
             node=node.name,
             changes=(
                 f"prepare: its way to the API leads to {endpoint}",
                 "adopt: becomes a Machine, as it is",
-                "convert: is drained and replaced by a kubeadm worker",
+                f"convert: is drained and replaced by a kubeadm worker{address}",
                 _BACK,
             ),
         )

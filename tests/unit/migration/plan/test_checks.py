@@ -197,6 +197,13 @@ def test_the_plan_names_what_happens_to_each_node_and_what_carries_over() -> Non
     assert made.server_names == ("10.0.0.1", "10.0.0.2", "10.0.0.3", VIP, "kubernetes")
 
 
+def test_the_plan_says_that_a_reserved_address_stays() -> None:
+    made = outcome(facts(nodes=(plane(1), worker(1, reserved=True), worker(2))), endpoint=VIP)
+    by_node = {changes.node: changes.changes[2] for changes in made.nodes}
+    assert by_node["w-1"].endswith("kubeadm worker, which has its address 10.0.1.1")
+    assert by_node["w-2"].endswith("kubeadm worker")
+
+
 def test_a_refused_plan_says_so_and_still_shows_what_it_would_have_been() -> None:
     made = outcome(facts(ready=False), endpoint=VIP)
     assert made.summary == "refused for 1 reasons"

@@ -22,20 +22,10 @@ POLL = 1.0
 Slots = tuple[LegacySlot, ...]
 
 
-def wanted(cluster: LegacyCluster) -> dict[tuple[str, str], tuple[StaticIPSpec, SlotSpec]]:
-    """The slots that there are to be, by pool and name."""
-    return {
-        (pool.name, slot.name): (pool.static_ip, slot)
-        for pool in cluster.spec.node_pools
-        if pool.static_ip is not None
-        for slot in pool.static_ip.slots
-    }
-
-
 def recorded(cluster: LegacyCluster) -> Slots:
     """The slots that there are and those that are to come, by pool and name."""
     known = {(slot.pool, slot.name): slot for slot in cluster.status.slots}
-    for pool, name in wanted(cluster).keys() - known.keys():
+    for pool, name in cluster.wanted_slots.keys() - known.keys():
         known[pool, name] = LegacySlot(pool=pool, name=name)
     return tuple(known[key] for key in sorted(known))
 
@@ -49,7 +39,7 @@ async def keep_slots(
     """Reserves what is on record and lacks its port, and gives back what nobody wants or has. A
     slot that is new here is only put on record. What an address waits for that cannot be had or
     given back comes second: the others do not wait for it. Raises CloudError."""
-    slots = wanted(cluster)
+    slots = cluster.wanted_slots
     in_use = {(node.spec.pool, node.spec.slot) for node in nodes}
     on_record = {(slot.pool, slot.name) for slot in cluster.status.slots}
     kept: list[LegacySlot] = []

@@ -45,7 +45,8 @@ log = structlog.get_logger(__name__)
 
 
 class Runnable(Protocol):
-    """Anything that runs as long as the manager leads; it is cancelled at shutdown."""
+    """Anything that runs as long as the manager leads; it is cancelled at shutdown, when no
+    reconcile is left that may need it."""
 
     async def run(self) -> None: ...
 
@@ -210,6 +211,7 @@ class Manager:
         self._senders += [tasks.create_task(part.run()) for part in self._recorders.values()]
         keepers: list[asyncio.Task[None]] = []
         controllers: list[asyncio.Task[None]] = []
+        runnables: list[asyncio.Task[None]] = []
         elector: Elector | None = None
         if self._election is not None:
             elector = Elector(self._lock(self._election), rng=self.rng)
@@ -220,14 +222,15 @@ class Manager:
             keepers.append(tasks.create_task(self._shards.run()))
         if not stop.is_set():
             controllers = [tasks.create_task(part.run()) for part in self._controllers]
-            self._background += [tasks.create_task(part.run()) for part in self._runnables]
+            runnables = [tasks.create_task(part.run()) for part in self._runnables]
             log.info("manager started", manager=self.name, identity=self.identity)
             await stop.wait()
-        await self._shut_down(controllers, keepers, elector)
+        await self._shut_down(controllers, runnables, keepers, elector)
 
     async def _shut_down(
         self,
         controllers: list[asyncio.Task[None]],
+        runnables: list[asyncio.Task[None]],
         keepers: list[asyncio.Task[None]],
         elector: Elector | None,
     ) -> None:
@@ -241,6 +244,7 @@ class Manager:
             if late:
                 log.warning("reconciles cut off at shutdown", controllers=len(late))
             await _cancel(late)
+        await _cancel(runnables)  # what reconciles are made with: clouds, connections
         await _cancel(self._senders)
         for recorder in self._recorders.values():
             await recorder.flush()

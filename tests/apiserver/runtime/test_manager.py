@@ -119,7 +119,7 @@ async def test_at_shutdown_readiness_goes_first_and_the_lease_last(
     client: Client, namespace: str
 ) -> None:
     started, finish, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    finished: list[Key] = []
+    finished: list[Key | str] = []
 
     async def reconcile(key: Key) -> Result:
         started.set()
@@ -127,8 +127,18 @@ async def test_at_shutdown_readiness_goes_first_and_the_lease_last(
         finished.append(key)
         return DONE
 
+    class Connection:
+        """Something that the reconcile uses to its end."""
+
+        async def run(self) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                finished.append("connection")
+
     election = LeaderElection(namespace, "order", 3.0, 2.0, 0.2)
     manager = Manager(client, name="order", http_port=0, leader_election=election)
+    manager.add(Connection())
     manager.add(Controller("c", reconcile, watches=[Watch(ConfigMap, namespace=namespace)]))
     task = asyncio.create_task(manager.run(stop))
     await client.create(ConfigMap, body(namespace, "a"))
@@ -152,7 +162,7 @@ async def test_at_shutdown_readiness_goes_first_and_the_lease_last(
         assert (lease.spec.holder_identity, finished) == (manager.identity, [])
     finish.set()
     await asyncio.wait_for(task, 20)
-    assert finished == [Key(namespace, "a")]
+    assert finished == [Key(namespace, "a"), "connection"]
     lease = await client.get(Lease, "order", namespace)
     assert lease.spec.holder_identity == ""
 

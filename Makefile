@@ -39,7 +39,7 @@ test: lint ## Every test, from unit to end-to-end on real servers
 	  tests/unit tests/property tests/api tests/apiserver tests/e2e tests/hollow tests/cloud tests/local
 
 .PHONY: test-long
-test-long: venv ## Take migrations back, and let nodes die in each of their phases, under probes (25 minutes)
+test-long: venv ## Take a converted cluster back, and let nodes die in each phase, under probes (25 minutes)
 	$(BIN)/pytest -s tests/long
 
 .PHONY: soak

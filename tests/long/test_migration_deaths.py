@@ -32,7 +32,7 @@ def outlived(old: Story, phase: str, record: Record) -> Iterator[list[str]]:
     slots = old.slots("edge")
     lost: list[str] = []
     with old.used() as counts:
-        old.vks("migration", "start", "old", "--until", phase, "--no-wait")
+        old.start(phase)
         yield lost
         old.reached(phase)
         until(old.whole, bool, PATIENCE)
@@ -47,7 +47,7 @@ def outlived(old: Story, phase: str, record: Record) -> Iterator[list[str]]:
 def test_a_control_plane_dies_while_the_cluster_is_prepared(
     old: Story, record_property: Record
 ) -> None:
-    assert old.region.read("migration", "plan", "old")["plan"]["refusals"] == []
+    old.plan()
     with outlived(old, "Prepared", record_property) as lost:
         old.doing("restarts its API server")
         lost.append(old.lose_a_control_plane())

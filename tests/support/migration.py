@@ -69,6 +69,18 @@ class Story(Lifecycle):
     def reached(self, phase: str) -> Json:
         return until(self.migration, lambda found: found["phase"] == phase, PATIENCE)
 
+    def start(self, until: str) -> None:
+        """And go on with what this is for."""
+        self.vks("migration", "start", self.name, "--until", until, "--no-wait")
+
+    def go_back(self, until: str = "Planned") -> None:
+        self.vks("migration", "rollback", self.name, "--until", until, "--yes", "--no-wait")
+
+    def plan(self) -> None:
+        """Nothing is against it."""
+        found = self.region.read("migration", "plan", self.name)
+        assert found["plan"]["refusals"] == []
+
     def durations(self) -> dict[str, float]:
         """Seconds that each phase took."""
         return {phase["name"]: phase["seconds"] for phase in self.migration()["phases"]}
@@ -81,6 +93,11 @@ class Story(Lifecycle):
 
         until(self.migration, under_way, PATIENCE)
 
+    def given_up(self) -> set[str]:
+        """The nodes whose servers Cluster API has decided to delete, and may."""
+        nodes = self.migration()["nodes"]
+        return {node["name"] for node in nodes if node["step"] in ("Released", "Replaced")}
+
     def kill(self, process: str) -> None:
         """As the kernel does it when memory runs out. It may be starting again."""
         found = self.region.processes().get(process)
@@ -89,6 +106,10 @@ class Story(Lifecycle):
 
     def servers(self) -> dict[str, str]:
         return {name: node["serverId"] for name, node in self.members().items()}
+
+    def running_servers(self) -> int:
+        """As the kernel has them."""
+        return len(list(Path("/run/netns").glob(f"vks-{self.region.name}.*")))
 
     def planes(self) -> set[str]:
         return {name for name, node in self.members().items() if node["role"] == "control-plane"}
@@ -138,6 +159,11 @@ class Story(Lifecycle):
 
     def machine_names(self) -> set[str]:
         return {m["metadata"]["name"] for m in self.management("machines.cluster.x-k8s.io")}
+
+    def delete_machine(self, name: str) -> None:
+        """As an operator of Cluster API does it."""
+        where = ("machines.cluster.x-k8s.io", name, f"--namespace={NAMESPACE}")
+        self.region.kubectl("delete", *where, "--wait=false")
 
     @contextmanager
     def killing(self, *programs: str, every: float) -> Iterator[None]:
@@ -194,23 +220,7 @@ class Story(Lifecycle):
         self.kubectl("create", "secret", "generic", "kept", "--from-literal=key=value")
         self.token = self.kubectl("create", "token", "default", "--duration=2h").strip()
 
-    # --- what both the short and the long stories tell
-
-    def prepare_unnoticed(self, record: Callable[[str, Any], None]) -> None:
-        """Prepared while it is used and the controller is killed: nobody notices, no server goes,
-        and what was issued before is good."""
-        servers, before = self.servers(), self.server
-        assert self.region.read("migration", "plan", "old")["plan"]["refusals"] == []
-
-        with self.used() as counts, self.killing("migration", "legacy", every=20.0):
-            self.vks("migration", "start", "old", "--until", "Prepared", "--no-wait")
-            (phase,) = self.reached("Prepared")["phases"]
-            until(lambda: self.server, lambda sent_to: sent_to != before, within=60.0)
-
-        unnoticed(counts, record)
-        assert phase["finishedAt"]
-        assert self.servers() == servers
-        self.keeps()
+    # --- what every cluster has to show
 
     def keeps(self) -> None:
         """What was issued to begin with, and what was encrypted, is good."""
@@ -242,33 +252,6 @@ class Story(Lifecycle):
         proxies = self.kubectl("get", "daemonset", "kube-proxy", "-n=kube-system",
                               "-o=jsonpath={.status.desiredNumberScheduled}")  # fmt: skip
         assert proxies == "0", "legacy nodes run their own"
-
-    def shows_a_stopped_component(self) -> None:
-        """In the pod that stands for it."""
-        plane = min(self.planes())
-        pod = ("pod", f"kube-scheduler-{plane}", "-n=kube-system")
-        self.on_server(plane, "systemctl", "stop", "legacy-kube-scheduler")
-        self.kubectl("wait", *pod, "--for=condition=Ready=false", "--timeout=60s")
-        self.kubectl("wait", *pod, "--for=condition=Ready", "--timeout=120s")  # its agent starts it
-
-    def go_back_unnoticed(self, record: Callable[[str, Any], None]) -> None:
-        """What was prepared is taken back while it is used and the hub is killed."""
-        servers = self.servers()
-        with self.used() as counts:
-            self.vks("migration", "rollback", "old", "--yes", "--no-wait")
-            self.doing("restarts its API server")
-            self.kill("legacy")
-            assert self.reached("RolledBack")["phases"] == []
-
-        unnoticed(counts, record)
-        assert self.servers() == servers
-        assert self.etcd_members() == {f"etcd-{name}" for name in self.planes()}
-        names = self.kubectl("get", "configmaps", "-A", "-o=name")
-        assert "kubeadm-config" not in names
-        assert "cluster-info" not in names
-        assert self.objects("pods", "-n=kube-system", "-l=tier=control-plane") == []
-        # Nothing hinders another attempt.
-        assert self.region.read("migration", "plan", "old")["plan"]["refusals"] == []
 
 
 @contextmanager

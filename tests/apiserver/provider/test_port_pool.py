@@ -178,6 +178,28 @@ async def test_a_strangers_server_on_a_slot_is_left_alone(running: Region) -> No
     await running.machine_is_provisioned("w-0")
 
 
+async def test_a_machine_goes_although_a_strangers_server_has_its_port(running: Region) -> None:
+    """Its own server was deleted behind its back, and the address given to somebody else."""
+    await running.add_cluster()
+    await running.core_sees_infrastructure()
+    await running.add_port_pool("web", {"name": "1"})
+    port = (await running.slots_are_reserved(1))["1"].status
+    await running.add_machine("w-0", zone=running.under_test.zones[0], portPoolRef=POOL)
+    own = (await running.machine_is_provisioned("w-0")).status.server_id
+    assert own is not None
+    await running.verda.compute.delete_server(own)
+
+    async def let_go() -> bool:
+        return not (await running.verda.network.port(port.port_id)).device_id
+
+    await eventually(let_go, 30.0)
+    stranger = await boot_like(running, {}, port.port_id)
+    await running.client.delete(VerdaMachine, "w-0", running.namespace)
+    await running.gone(VerdaMachine, "w-0")
+    assert (await running.slots())["1"].spec.claim is None
+    assert [s.id for s in await running.verda.compute.servers()] == [stranger]
+
+
 async def boot_like(region: Region, metadata: dict[str, str], port_id: str) -> str:
     """Boot a server on the port outside of the provider; its id."""
     flavor = (await region.verda.compute.flavors())[0]

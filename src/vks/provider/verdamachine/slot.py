@@ -35,5 +35,5 @@ async def release_slots(machine: VerdaMachine, account: Account, client: Client)
     )
     for port in listed.items:
         if port.spec.claim is not None and port.spec.claim.owner == owner_id(machine):
-            await require_unbound(port, account)
+            await require_unbound(port, account, owner_id(machine))
             await release(client, port)

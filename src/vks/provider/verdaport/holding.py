@@ -57,14 +57,21 @@ async def require_let_go(port: VerdaPort, account: Account, owner: str | None) -
     )
 
 
-async def require_unbound(port: VerdaPort, account: Account) -> None:
-    """Return when no device has the port, or the port is gone. Raises Waiting and CloudError."""
+async def require_unbound(port: VerdaPort, account: Account, owner: str | None = None) -> None:
+    """Return when no device has the port, or the port is gone; with an owner also when it is a
+    server of somebody else's, whom the next one to claim the port has to deal with. Raises Waiting
+    and CloudError."""
     if not port.status.port_id:
         return
     try:
         found = await account.cloud.network.port(port.status.port_id)
     except NotFound:
         return
-    if found.device_id:
-        address = port.status.address
-        raise Waiting(PORT_IN_USE, f"Nova has not let go of the port of {address} yet", POLL)
+    if not found.device_id:
+        return
+    if owner is not None:
+        server = await account.cloud.compute.find_server(found.device_id)
+        if server is not None and server.status != "DELETED" and server.owner != owner:
+            return
+    address = port.status.address
+    raise Waiting(PORT_IN_USE, f"Nova has not let go of the port of {address} yet", POLL)

@@ -18,14 +18,10 @@ from vks.resources.migrationfleet import (
 )
 from vks.service.api import models
 from vks.service.api.context import Name, Scope, ScopeIn
+from vks.service.api.migration_views import PhaseView, phase_views, seconds_between
 from vks.service.api.problems import FieldProblem, Problem, invalid
 from vks.service.api.regions import FIELD_MANAGER, Region, patch_spec
-from vks.service.api.routes.migration import (
-    PhaseView,
-    phase_views,
-    refuse_users,
-    seconds_between,
-)
+from vks.service.api.routes.migration import refuse_users
 from vks.service.api.shapes import Model
 
 router = APIRouter(prefix="/projects/{project}/migration-fleets", tags=["migration"])

@@ -10,12 +10,12 @@ from starlette.requests import Request
 
 from vks.kube.errors import AlreadyExists
 from vks.kube.objects import owner_reference
-from vks.kube.times import parse_time
 from vks.resources.clustermigration import ClusterMigration, MigrationPlan, Retreat
 from vks.resources.legacycluster import LegacyCluster
 from vks.resources.managedcluster import ManagedCluster
 from vks.service.api.context import Name, Scope, ScopeIn
 from vks.service.api.maintenance import refuse_unfinished
+from vks.service.api.migration_views import MigrationView, migration_view
 from vks.service.api.problems import Problem, absent
 from vks.service.api.regions import FIELD_MANAGER, Region, find_cluster, patch_spec
 from vks.service.api.shapes import Model
@@ -25,66 +25,6 @@ from vks.service.names import CLUSTER_LABEL
 ADOPT, FINALIZE = "Adopt", "Finalize"
 
 router = APIRouter(prefix="/projects/{project}/clusters/{cluster}/migration", tags=["migration"])
-
-
-class FindingView(Model):
-    check: str
-    message: str
-    fix: str
-
-
-class NodeChangesView(Model):
-    name: str
-    changes: list[str]
-
-
-class PlanView(Model):
-    """`arguments` carry over to the new control plane, by component; `rolled` are the machines
-    that are replaced on purpose."""
-
-    id: str
-    made_at: str
-    summary: str
-    refusals: list[FindingView]
-    nodes: list[NodeChangesView]
-    arguments: dict[str, dict[str, str]]
-    server_names: list[str]
-    rolled: list[str]
-    seconds: int
-
-
-class PhaseView(Model):
-    """A phase that has begun; `step` is where it is, while it is under way; `seconds` is how long
-    it took."""
-
-    name: str
-    started_at: str
-    finished_at: str | None
-    seconds: int | None
-    step: str
-
-
-class ProgressView(Model):
-    """What was last done to a node, or is being done."""
-
-    name: str
-    step: str
-
-
-class MigrationView(Model):
-    """`requested` is the id of the plan that was asked for last, `target` how far the migration
-    goes by itself; `message` says what it waits for."""
-
-    cluster: str
-    phase: str
-    target: str
-    paused: bool
-    rollback: bool
-    requested: str
-    plan: PlanView | None
-    phases: list[PhaseView]
-    nodes: list[ProgressView]
-    message: str
 
 
 class StartRequest(Model):
@@ -142,7 +82,7 @@ async def plan_migration(scope: ScopeIn, cluster: Name, request: Request) -> Mig
         if present.status.phases:
             raise Problem("conflict", "the migration is under way") from None
         made = await patch_spec(region.client, present, spec)
-    return _view(made)
+    return migration_view(made)
 
 
 @router.post("/start", operation_id="startMigration", status_code=202)
@@ -157,7 +97,7 @@ async def start_migration(scope: ScopeIn, cluster: Name, body: StartRequest) -> 
     if not present.status.phases:
         await _check_beginning(region, present, plan)
     spec = {"target": body.until, "paused": False, "rollback": False}
-    return _view(await patch_spec(region.client, present, spec))
+    return migration_view(await patch_spec(region.client, present, spec))
 
 
 async def _check_beginning(
@@ -177,14 +117,14 @@ async def _check_beginning(
 async def pause_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
     """Holds it before its next step."""
     region, present = await _migration(scope, cluster)
-    return _view(await patch_spec(region.client, present, {"paused": True}))
+    return migration_view(await patch_spec(region.client, present, {"paused": True}))
 
 
 @router.post("/resume", operation_id="resumeMigration", status_code=202)
 async def resume_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
     """Goes on where it was paused."""
     region, present = await _migration(scope, cluster)
-    return _view(await patch_spec(region.client, present, {"paused": False}))
+    return migration_view(await patch_spec(region.client, present, {"paused": False}))
 
 
 @router.post("/rollback", operation_id="rollBackMigration", status_code=202)
@@ -200,7 +140,7 @@ async def roll_back_migration(
     if until == "Prepared" and not present.has_begun(ADOPT):
         raise Problem("conflict", "nothing has been done since the cluster was prepared")
     spec = {"rollback": True, "rollbackTo": until, "paused": False}
-    return _view(await patch_spec(region.client, present, spec))
+    return migration_view(await patch_spec(region.client, present, spec))
 
 
 @router.post("/finalize", operation_id="finalizeMigration", status_code=202)
@@ -209,7 +149,9 @@ async def finalize_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
     region, present = await _migration(scope, cluster)
     if present.spec.rollback or present.status.phase not in ("Converted", "Finalizing"):
         raise Problem("conflict", f"the migration is {present.status.phase}, not Converted")
-    return _view(await patch_spec(region.client, present, {"target": "Finalized", "paused": False}))
+    return migration_view(
+        await patch_spec(region.client, present, {"target": "Finalized", "paused": False})
+    )
 
 
 async def _migration(scope: Scope, cluster: str) -> tuple[Region, ClusterMigration]:
@@ -224,57 +166,4 @@ async def _migration(scope: Scope, cluster: str) -> tuple[Region, ClusterMigrati
 async def get_migration(scope: ScopeIn, cluster: Name) -> MigrationView:
     """How far the migration is, and its last plan."""
     _, present = await _migration(scope, cluster)
-    return _view(present)
-
-
-def _view(migration: ClusterMigration) -> MigrationView:
-    spec, status = migration.spec, migration.status
-    # What it waits for is told by the last phase that has begun, or by the plan.
-    waits = next(
-        (c for c in reversed(status.conditions) if c.status == "False" and c.message), None
-    )
-    return MigrationView(
-        cluster=spec.cluster_name,
-        phase=status.phase,
-        target=spec.target,
-        paused=spec.paused,
-        rollback=spec.rollback,
-        requested=spec.plan_request,
-        plan=_plan(status.plan) if status.plan is not None else None,
-        phases=phase_views(migration),
-        nodes=[ProgressView(name=node.name, step=node.step) for node in status.nodes],
-        message=f"{waits.reason}: {waits.message}" if waits is not None else "",
-    )
-
-
-def phase_views(migration: ClusterMigration) -> list[PhaseView]:
-    return [
-        PhaseView(
-            name=phase.name,
-            started_at=phase.started_at,
-            finished_at=phase.finished_at,
-            seconds=seconds_between(phase.started_at, phase.finished_at),
-            step=phase.step,
-        )
-        for phase in migration.status.phases
-    ]
-
-
-def seconds_between(began: str | None, ended: str | None) -> int | None:
-    if began is None or ended is None:
-        return None
-    return round((parse_time(ended) - parse_time(began)).total_seconds())
-
-
-def _plan(plan: MigrationPlan) -> PlanView:
-    return PlanView(
-        id=plan.request,
-        made_at=plan.made,
-        summary=plan.summary,
-        refusals=[FindingView(check=f.check, message=f.message, fix=f.fix) for f in plan.refusals],
-        nodes=[NodeChangesView(name=n.name, changes=list(n.changes)) for n in plan.nodes],
-        arguments=plan.arguments,
-        server_names=list(plan.server_names),
-        rolled=list(plan.rolled),
-        seconds=plan.seconds,
-    )
+    return migration_view(present)

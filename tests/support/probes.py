@@ -15,73 +15,25 @@ import secrets
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from tests.support.counts import RETRY_AFTER, Count, RefusedError
+from tests.support.seen import Seen
 
 from vks.kube.config import ClientConfig
 
 API_HZ = 10.0
 HTTP_HZ = 20.0
 LEDGER_HZ = 2.0
-#: Seconds until a request counts as failed (client-go waits for ever), and before it is repeated.
+#: Seconds until a request counts as failed (client-go waits for ever).
 _TIMEOUT = 15.0
-_RETRY_AFTER = 0.2
 #: Seconds after which a watch has told what was acknowledged.
 _SEEN_WITHIN = 2.0
 #: Requests of each client before the probes end, however soon they are asked to.
 ENOUGH = 60
 _MERGE = {"Content-Type": "application/merge-patch+json"}
-
-
-class RefusedError(Exception):
-    """An answer that is none."""
-
-    def __init__(self, status: int, said: str) -> None:
-        super().__init__(f"{status}: {said}")
-        self.status = status
-
-
-@dataclass
-class Count:
-    """`raw` requests failed; `after_retry` of them failed again when repeated."""
-
-    requests: int = 0
-    raw: int = 0
-    after_retry: int = 0
-    slowest_ms: float = 0.0
-    longest_gap_ms: float = 0.0  # between two answers, or since the last one
-    errors: list[str] = field(default_factory=list)
-    _answered: float = field(default_factory=time.monotonic, repr=False)
-
-    def answered(self) -> None:
-        now = time.monotonic()
-        self.longest_gap_ms = max(self.longest_gap_ms, round((now - self._answered) * 1000, 1))
-        self._answered = now
-
-    def report(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if not name.startswith("_")}
-
-    async def attempt(self, send: Callable[[], Awaitable[None]]) -> None:
-        self.requests += 1
-        began = time.monotonic()
-        for repeated in (False, True):
-            try:
-                await send()
-            except (aiohttp.ClientError, TimeoutError, RefusedError, OSError) as error:
-                if repeated:
-                    self.after_retry += 1
-                else:
-                    self.raw += 1
-                moment = time.strftime("%H:%M:%S")
-                self.errors.append(f"{moment} {'again: ' if repeated else ''}{error!r}"[:300])
-                await asyncio.sleep(_RETRY_AFTER)
-            else:
-                self.answered()
-                break
-        self.slowest_ms = max(self.slowest_ms, round((time.monotonic() - began) * 1000, 1))
 
 
 class Probes:
@@ -108,7 +60,7 @@ class Probes:
         stop = asyncio.Event()
         while not self._nodes:
             await self._find_nodes()
-            await asyncio.sleep(_RETRY_AFTER)
+            await asyncio.sleep(RETRY_AFTER)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(1.0, self._find_nodes, stop))
             read, write = self._count("apiRead", self._read), self._count("apiWrite", self._write)
@@ -193,7 +145,7 @@ class Probes:
                 await self.seen.follow(self._session, self._server)
             except (aiohttp.ClientError, TimeoutError, RefusedError, OSError):
                 self.seen.interruptions += 1
-                await asyncio.sleep(_RETRY_AFTER)
+                await asyncio.sleep(RETRY_AFTER)
 
     def lost(self) -> list[int]:
         """Writes that were acknowledged and that the watch never saw."""
@@ -244,39 +196,6 @@ class Probes:
             except (aiohttp.ClientError, TimeoutError, OSError):
                 return False
         return False
-
-
-class Seen:
-    """What a watch of the ConfigMap saw: the counts written into it."""
-
-    def __init__(self) -> None:
-        self.counts: set[int] = set()
-        self.interruptions = self.lists = 0
-        self._version = ""
-
-    async def follow(self, session: aiohttp.ClientSession, server: str) -> None:
-        """Until it ends or fails."""
-        path = f"{server}/api/v1/namespaces/default/configmaps"
-        params = {"fieldSelector": "metadata.name=probe"}
-        if not self._version:
-            async with session.get(path, params=params) as answer:
-                self._version = (await answer.json())["metadata"]["resourceVersion"]
-                self.lists += 1
-        params |= {"watch": "1", "resourceVersion": self._version, "timeoutSeconds": "3600"}
-        forever = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=30.0)
-        async with session.get(path, params=params, timeout=forever) as answer:
-            if answer.status != 200:
-                raise RefusedError(answer.status, "watch")
-            async for line in answer.content:
-                self._take(json.loads(line))
-
-    def _take(self, event: dict[str, Any]) -> None:
-        if event["type"] == "ERROR":
-            self._version = ""
-            raise RefusedError(int(event["object"].get("code", 0)), str(event)[:200])
-        item = event["object"]
-        self._version = item["metadata"]["resourceVersion"]
-        self.counts.add(int(item["data"]["count"]))
 
 
 def takes_part(node: dict[str, Any]) -> bool:

@@ -52,10 +52,11 @@ def decide(migration: ClusterMigration, phases: Sequence[Phase]) -> Move:
     last = next((phase for phase in reversed(phases) if phase.name in begun), None)
     if spec.paused:
         return Rest()
-    if spec.rollback:
-        excess = excess_of(migration, status.phases, phases)
-        if excess is not None or last is None:
-            return TakeBack(excess) if excess is not None else Rest()
+    excess = excess_of(migration, status.phases, phases)
+    if excess is not None:
+        return TakeBack(excess)
+    if spec.rollback and last is None:
+        return Rest()
     if last is None and (status.plan is None or status.plan.request != spec.plan_request):
         return MakePlan()
     if status.plan is None or (last is None and status.plan.refusals):

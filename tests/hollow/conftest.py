@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.support.eventually import eventually
+from tests.support.kubeadmcluster import TOKEN, ca_hash
 
 from vks.kube.client import Client
 from vks.kube.config import ClientConfig
@@ -27,7 +28,6 @@ from vks.local.servers.hollow.client import SOCKET, HollowClient
 
 VIP = "127.77.1.2"
 VERSION = "v1.36.3"
-TOKEN = "abcdef.0123456789abcdef"
 PKI = "/etc/kubernetes/pki/"
 EXTERNAL = [{"name": "cloud-provider", "value": "external"}]
 
@@ -41,11 +41,13 @@ class Hollow:
     ca: Authority
     etcd_ca: Authority
     port: int
+    flags: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
     numbers: dict[str, int] = field(default_factory=dict)
 
     async def start(self) -> None:
-        command: list[str | Path] = [self.program, f"--home={self.home}", "--node-delay=50ms"]
+        flags = (f"--home={self.home}", "--node-delay=50ms", *self.flags)
+        command: list[str | Path] = [self.program, *flags]
         self.process = subprocess.Popen(command)  # noqa: ASYNC220 - does not wait for it
         await eventually(self._accepts)
 
@@ -82,7 +84,7 @@ class Hollow:
         discovery = {
             "apiServerEndpoint": f"{VIP}:{self.port}",
             "token": token,
-            "caCertHashes": [ca_hash(self.ca)],
+            "caCertHashes": [ca_hash(self.ca.pair.certificate)],
         }
         configuration = {
             "kind": "JoinConfiguration",
@@ -122,15 +124,6 @@ def cloud_config(files: dict[str, str], command: str) -> bytes:
         "runcmd": [command],
     }
     return f"#cloud-config\n{yaml.safe_dump(config)}".encode()
-
-
-def ca_hash(authority: Authority) -> str:
-    command = ["openssl", "x509", "-in", str(authority.pair.certificate), "-pubkey", "-noout"]
-    pem = subprocess.run(command, check=True, capture_output=True).stdout
-    der = ["openssl", "pkey", "-pubin", "-outform", "der"]
-    spki = subprocess.run(der, input=pem, check=True, capture_output=True).stdout
-    digest = subprocess.run(["sha256sum"], input=spki, check=True, capture_output=True).stdout
-    return f"sha256:{digest.decode().split()[0]}"
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import aiohttp
 import pytest
-from tests.hollow.conftest import TOKEN, VIP, Hollow
+from tests.hollow.conftest import VIP, Hollow
 from tests.support.eventually import eventually
+from tests.support.kubeadmcluster import TOKEN
 
 from vks.kube.client import Client
 from vks.kube.codec import Change

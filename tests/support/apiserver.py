@@ -145,7 +145,7 @@ class ApiServer:
             f"--service-account-signing-key-file={self.pki.server_key}",
             "--service-account-issuer=https://test.invalid",
             "--service-cluster-ip-range=10.0.0.0/24",
-            "--authorization-mode=RBAC",
+            "--authorization-mode=Node,RBAC",
             # Its controllers make the service accounts that this one waits for.
             "--disable-admission-plugins=ServiceAccount",
             *self.flags,

@@ -18,6 +18,7 @@ class Pki:
     """Files of one authority, a server certificate for loopback and an administrator's."""
 
     ca: Path
+    ca_key: Path
     server_cert: Path
     server_key: Path
     admin_cert: Path
@@ -34,12 +35,14 @@ class Pki:
         ca_cert = ca.sign(ca_key, hashes.SHA256())
         pki = cls(
             ca=directory / "ca.crt",
+            ca_key=directory / "ca.key",
             server_cert=directory / "server.crt",
             server_key=directory / "server.key",
             admin_cert=directory / "admin.crt",
             admin_key=directory / "admin.key",
         )
         pki.ca.write_bytes(ca_cert.public_bytes(serialization.Encoding.PEM))
+        pki.ca_key.write_bytes(_private_pem(ca_key))
         addresses = x509.SubjectAlternativeName(
             [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
         )
@@ -65,13 +68,7 @@ class Pki:
                 .sign(ca_key, hashes.SHA256())
             )
             cert_path.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
-            key_path.write_bytes(
-                key.private_bytes(
-                    serialization.Encoding.PEM,
-                    serialization.PrivateFormat.PKCS8,
-                    serialization.NoEncryption(),
-                )
-            )
+            key_path.write_bytes(_private_pem(key))
         return pki
 
 
@@ -94,6 +91,14 @@ def authority(now: datetime) -> tuple[bytes, bytes]:
         pem, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
     return certificate.public_bytes(pem), private
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
 
 
 def _name(common_name: str, organisation: str | None = None) -> x509.Name:

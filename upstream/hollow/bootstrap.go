@@ -40,13 +40,17 @@ func (r *Region) run(ctx context.Context, server *Server) {
 		}
 		return
 	}
+	bootstrap := r.bootstrap
+	if r.workers {
+		bootstrap = r.runWorker
+	}
 	deadline := time.Now().Add(joinTimeout)
 	for {
-		err := r.bootstrap(ctx, server)
+		err := bootstrap(ctx, server)
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return
-		case time.Now().After(deadline):
+		case errors.Is(err, errNotWorker), server.Identity == nil && time.Now().After(deadline):
 			r.report(server, "kubeadm gives up: "+err.Error())
 			return
 		}

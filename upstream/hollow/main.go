@@ -2,7 +2,10 @@
 // and serves the API servers and etcds of the clusters that come of it, with upstream Cluster
 // API's in-memory server. It is driven over a Unix socket, by the local cloud's back end "hollow".
 //
-//	vks-hollow --home DIRECTORY [--server-delay 1s --node-delay 1s …]
+// With --workers it runs beside real servers: hollow ones join the clusters that those make, over
+// the network, as kubeadm and kubelet do, and upstream's simulator kwok plays their pods.
+//
+//	vks-hollow --home DIRECTORY [--workers] [--server-delay 1s --node-delay 1s …]
 package main
 
 import (
@@ -44,6 +47,7 @@ func run() error {
 	flag.DurationVar(&delays.Etcd, "etcd-delay", 0, "from then until its etcd member serves")
 	flag.DurationVar(&delays.APIServer, "apiserver-delay", 0, "from the Node until the API server serves")
 	flag.Float64Var(&delays.Jitter, "jitter", 0, "lengthen each delay by up to this share of it")
+	workers := flag.Bool("workers", false, "servers are workers that join clusters of real ones")
 	flag.Parse()
 
 	syscall.Umask(0o077)
@@ -56,7 +60,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	region, err := NewRegion(ctx, store, delays)
+	region, err := NewRegion(ctx, store, delays, *workers)
 	if err != nil {
 		return err
 	}

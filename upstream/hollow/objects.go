@@ -48,8 +48,10 @@ func node(s *Server, podRange string) *corev1.Node {
 		spec.PodCIDRs = []string{podRange}
 	}
 	return &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: b.NodeName, UID: newUID(), Labels: labels},
-		Spec:       spec,
+		ObjectMeta: metav1.ObjectMeta{
+			Name: b.NodeName, UID: newUID(), Labels: labels, Annotations: b.Annotations,
+		},
+		Spec: spec,
 		Status: corev1.NodeStatus{
 			Capacity:    capacity,
 			Allocatable: capacity,

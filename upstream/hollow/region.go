@@ -28,6 +28,7 @@ const consoleLines = 200
 type Region struct {
 	ctx     context.Context
 	delays  Delays
+	workers bool // servers join clusters of real ones, and never make one
 	store   *Store
 	manager inmemoryruntime.Manager
 	handler http.Handler
@@ -41,10 +42,11 @@ type Region struct {
 }
 
 // NewRegion takes up what the store holds of an earlier process.
-func NewRegion(ctx context.Context, store *Store, delays Delays) (*Region, error) {
+func NewRegion(ctx context.Context, store *Store, delays Delays, workers bool) (*Region, error) {
 	r := &Region{
 		ctx:       ctx,
 		delays:    delays,
+		workers:   workers,
 		store:     store,
 		manager:   inmemoryruntime.NewManager(newScheme()),
 		servers:   map[string]*Server{},
@@ -247,13 +249,13 @@ func (r *Region) silenceLater(cluster *Cluster, name, id string) {
 
 // dropDeserted forgets a cluster when the last disk with its etcd data is gone.
 func (r *Region) dropDeserted(name string) error {
+	if _, ok := r.clusters[name]; !ok {
+		return nil
+	}
 	for _, server := range r.servers {
 		if server.Cluster == name && server.Bootstrap.controlPlane() {
 			return nil
 		}
-	}
-	if _, ok := r.clusters[name]; !ok {
-		return nil
 	}
 	delete(r.clusters, name)
 	r.refresh()

@@ -26,22 +26,24 @@ type Server struct {
 	Bootstrap *Bootstrap `json:"bootstrap"` // nil: it boots and stays alone
 	Problem   string     `json:"problem"`   // why its user data cannot be acted on
 
-	Off       bool     `json:"off"`
-	Cluster   string   `json:"cluster,omitempty"` // the cluster that it belongs to
-	Joined    bool     `json:"joined,omitempty"`  // its bootstrap has come to its end
-	Etcd      bool     `json:"etcd,omitempty"`
-	APIServer bool     `json:"apiServer,omitempty"`
-	Console   []string `json:"console,omitempty"`
+	Off       bool      `json:"off"`
+	Cluster   string    `json:"cluster,omitempty"` // the cluster that it belongs to
+	Joined    bool      `json:"joined,omitempty"`  // its bootstrap has come to its end
+	Etcd      bool      `json:"etcd,omitempty"`
+	APIServer bool      `json:"apiServer,omitempty"`
+	Identity  *Identity `json:"identity,omitempty"` // with which its kubelet talks to a real API server
+	Console   []string  `json:"console,omitempty"`
 }
 
 // Bootstrap is what the user data tells kubeadm to do.
 type Bootstrap struct {
-	Role       string            `json:"role"` // init, control-plane or worker
-	NodeName   string            `json:"nodeName"`
-	ProviderID string            `json:"providerID"`
-	Labels     map[string]string `json:"labels"`
-	Taints     []corev1.Taint    `json:"taints"`
-	Endpoint   string            `json:"endpoint"` // HOST:PORT of the API server
+	Role        string            `json:"role"` // init, control-plane or worker
+	NodeName    string            `json:"nodeName"`
+	ProviderID  string            `json:"providerID"`
+	Annotations map[string]string `json:"annotations"`
+	Labels      map[string]string `json:"labels"`
+	Taints      []corev1.Taint    `json:"taints"`
+	Endpoint    string            `json:"endpoint"` // HOST:PORT of the API server
 
 	// For init and control-plane: the files below /etc/kubernetes/pki.
 	Files map[string]string `json:"files"`

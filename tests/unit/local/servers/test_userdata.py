@@ -7,7 +7,10 @@ import gzip
 import pytest
 import yaml
 
+from vks.kube.objects import ObjectMeta
 from vks.local.servers.hollow.userdata import UserDataError, bootstrap_of
+from vks.provider.userscript import read_report, summary
+from vks.resources.core import Node
 
 META = {"name": "demo-cp-abc", "uuid": "0b0d1a52", "availability_zone": "tokyo-2"}
 REGISTRATION = {
@@ -101,7 +104,19 @@ def test_a_worker_joins_with_its_token_and_the_taints_that_it_was_given() -> Non
     assert (found["token"], found["caCertHashes"]) == ("abcdef.0123456789abcdef", ["sha256:77"])
     assert found["taints"] == [taint]
     assert found["labels"] == {"a": "b"}
-    assert found["files"] == {}
+    assert found["files"] == found["annotations"] == {}
+
+
+def test_a_node_reports_that_its_user_script_did_not_run() -> None:
+    configuration = yaml.safe_load(joining().partition(b"\n")[2])
+    files = {file["path"]: file["content"] for file in configuration["write_files"]}
+    files["/var/lib/vks/user-script/post.gz"] = "packed"
+    found = bootstrap_of(user_data(files, "kubeadm join"), META)
+    assert found is not None
+    report = read_report(Node(metadata=ObjectMeta(annotations=found["annotations"])))
+    assert report is not None
+    assert (report.complete, report.pre, report.failed) == (True, None, True)
+    assert "runs no script" in summary(report)
 
 
 def test_packed_user_data_is_unpacked() -> None:

@@ -9,13 +9,17 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+import msgspec
 import yaml
 from jinja2 import TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
+from vks.resources.verdamachine import USER_SCRIPT, ScriptResult, UserScriptStatus
+
 INIT_CONFIG = "/run/kubeadm/kubeadm.yaml"
 JOIN_CONFIG = "/run/kubeadm/kubeadm-join-config.yaml"
 PKI = "/etc/kubernetes/pki/"
+USER_SCRIPTS = "/var/lib/vks/user-script/"
 
 MAX_BYTES = 4 * 2**20
 
@@ -43,8 +47,20 @@ def bootstrap_of(user_data: bytes, meta_data: Document) -> Document | None:
     if "kubeadm init" in commands and INIT_CONFIG in files:
         return _init(_documents(files[INIT_CONFIG]), files[INIT_CONFIG], pki)
     if "kubeadm join" in commands and JOIN_CONFIG in files:
-        return _join(_documents(files[JOIN_CONFIG]), pki)
+        return _join(_documents(files[JOIN_CONFIG]), pki, _skipped_scripts(files))
     return None
+
+
+def _skipped_scripts(files: Document) -> dict[str, str]:
+    """The annotation in which a node reports its pool's user script: here, that it never ran."""
+    skipped = ScriptResult(outcome="Skipped", lines="a hollow server runs no script")
+    pre, post = (
+        skipped if f"{USER_SCRIPTS}{phase}.gz" in files else None for phase in ("pre", "post")
+    )
+    if pre is None and post is None:
+        return {}
+    report = UserScriptStatus(complete=True, pre=pre, post=post)
+    return {USER_SCRIPT: msgspec.json.encode(report).decode()}
 
 
 def _cloud_config(user_data: bytes, meta_data: Document) -> Document:
@@ -97,7 +113,7 @@ def _init(documents: dict[str, Document], text: str, pki: dict[str, str]) -> Doc
     }
 
 
-def _join(documents: dict[str, Document], pki: dict[str, str]) -> Document:
+def _join(documents: dict[str, Document], pki: dict[str, str], scripts: dict[str, str]) -> Document:
     configuration = documents.get("JoinConfiguration", {})
     discovery = (configuration.get("discovery") or {}).get("bootstrapToken")
     if not discovery:
@@ -106,6 +122,7 @@ def _join(documents: dict[str, Document], pki: dict[str, str]) -> Document:
     return {
         "role": "control-plane" if control_plane else "worker",
         **_node(configuration.get("nodeRegistration") or {}, control_plane=control_plane),
+        "annotations": scripts,
         "endpoint": discovery.get("apiServerEndpoint", ""),
         "token": discovery.get("token", ""),
         "caCertHashes": discovery.get("caCertHashes") or [],
@@ -129,6 +146,7 @@ def _node(registration: Document, *, control_plane: bool) -> Document:
     return {
         "nodeName": registration.get("name", ""),
         "providerID": arguments.get("provider-id", ""),
+        "annotations": {},
         "labels": labels,
         "taints": taints,
     }

@@ -26,7 +26,7 @@ from vks.local.cloud.app import (
     serve,
 )
 from vks.local.cloud.core.database import Database, DatabaseVersionError
-from vks.local.cloud.seed import SeedError, load_seed
+from vks.local.cloud.seed import Seed, SeedError, load_seed
 from vks.local.instance import Instance, InstanceNameError
 
 
@@ -65,16 +65,18 @@ def _run(options: argparse.Namespace) -> int:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     try:
-        asyncio.run(serve(db, seed, _backends(db, seed.back_end, instance), listener))
+        asyncio.run(serve(db, seed, _backends(db, seed, instance), listener))
     finally:
         db.close()
     return 0
 
 
-def _backends(db: Database, kind: str, instance: Instance | None) -> Backends:
-    if instance is None or kind == "records":
+def _backends(db: Database, seed: Seed, instance: Instance | None) -> Backends:
+    if instance is None or seed.back_end == "records":
         return recorded_backends()
-    return real_backends(db, instance) if kind == "lxc" else hollow_backends(db, instance)
+    if seed.back_end == "lxc":
+        return real_backends(db, instance, seed.hollow_workers)
+    return hollow_backends(db, instance)
 
 
 if __name__ == "__main__":

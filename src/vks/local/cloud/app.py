@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -35,7 +36,7 @@ from vks.local.cloud.network.service import NETWORK
 from vks.local.cloud.network.tables import NETWORK_TABLES
 from vks.local.cloud.planting import plant
 from vks.local.cloud.records import RecordsBackend
-from vks.local.cloud.seed import Seed
+from vks.local.cloud.seed import HollowWorkers, Seed
 from vks.local.cloud.work.work import Work
 from vks.local.instance import Instance
 from vks.local.servers import ServerBackend, ServerError
@@ -72,8 +73,10 @@ def recorded_backends() -> Backends:
     return Backends(RecordsBackend(), RecordedNetworks(), RecordedBalancers())
 
 
-def real_backends(db: Database, instance: Instance) -> Backends:
-    """LXC servers in the instance's fabric, HAProxy in front of them."""
+def real_backends(
+    db: Database, instance: Instance, workers: HollowWorkers | None = None
+) -> Backends:
+    """LXC servers in the instance's fabric, HAProxy in front; `workers`: hollow ones too."""
     from vks.local.fabric import Fabric
     from vks.local.loadbalancer.dataplane import DataPlane
     from vks.local.servers.lxc.backend import LxcBackend
@@ -85,7 +88,15 @@ def real_backends(db: Database, instance: Instance) -> Backends:
         return Path(image.path)
 
     fabric = Fabric(instance)
-    return Backends(LxcBackend(instance, fabric, image_path), fabric, DataPlane(instance, fabric))
+    servers: ServerBackend = LxcBackend(instance, fabric, image_path)
+    if workers is not None:
+        from vks.local.servers.hollow.backend import HollowBackend
+        from vks.local.servers.hollow.client import HollowClient
+        from vks.local.servers.mixed import MixedBackend
+
+        hollow = HollowBackend(HollowClient(instance.run), partial(_kubernetes_version, db))
+        servers = MixedBackend(servers, hollow, workers.real_servers)
+    return Backends(servers, fabric, DataPlane(instance, fabric))
 
 
 def hollow_backends(db: Database, instance: Instance) -> Backends:
@@ -94,20 +105,21 @@ def hollow_backends(db: Database, instance: Instance) -> Backends:
     from vks.local.servers.hollow.balancers import HollowBalancers
     from vks.local.servers.hollow.client import HollowClient
 
-    def version(image_id: str) -> str:
-        image = IMAGES.get(db, id=image_id)
-        if image is None:
-            raise ServerError(f"image {image_id} does not exist")
-        return str(image.properties.get("vks_kubernetes_version", ""))
-
     client = HollowClient(instance.run)
     # Starting one is waiting: the number of a real region's hosts bounds nothing here.
     return Backends(
-        HollowBackend(client, version),
+        HollowBackend(client, partial(_kubernetes_version, db)),
         RecordedNetworks(),
         HollowBalancers(client),
         concurrency=1024,
     )
+
+
+def _kubernetes_version(db: Database, image_id: str) -> str:
+    image = IMAGES.get(db, id=image_id)
+    if image is None:
+        raise ServerError(f"image {image_id} does not exist")
+    return str(image.properties.get("vks_kubernetes_version", ""))
 
 
 @contextlib.asynccontextmanager

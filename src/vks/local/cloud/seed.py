@@ -8,6 +8,8 @@ flavors and images are brought to what it says, nothing is removed.
     zones:                              # availability zone -> its hosts (simulated)
       tokyo-1: [tokyo-1-hv1, tokyo-1-hv2, tokyo-1-hv3]
     back_end: lxc                       # lxc, hollow, or records (nothing behind the API)
+    hollow_workers: {real_servers: 48}  # optional, with lxc: hollow servers for flavors with
+                                        # trait:CUSTOM_HOLLOW=required; how many others there may be
     url: http://127.0.0.1:7500          # optional; the catalog's base, default http://127.0.0.1:PORT
     service_endpoints: {kubernetes: http://127.0.0.1:7080/v1}
     operator_token: …                   # optional; needed for /admin when given
@@ -112,23 +114,32 @@ class SeedNetwork(_Part, frozen=True, kw_only=True):
     cidr: str | None = None
 
 
+#: What servers' subnets are cut from unless it is said otherwise: networks of all sizes.
+POOL_PREFIXES = [f"10.60.{2**bit}.0/{24 - bit}" for bit in range(8)]
+
+
 class SeedPool(_Part, frozen=True, kw_only=True):
     prefixes: list[str]
     default_prefixlen: int = 24
     min_prefixlen: int = 20
 
 
+class HollowWorkers(_Part, frozen=True, kw_only=True):
+    real_servers: int
+
+
 class Seed(_Part, frozen=True, kw_only=True):
     region: str
     zones: dict[str, list[str]]
     back_end: Literal["lxc", "hollow", "records"] = "records"
+    hollow_workers: HollowWorkers | None = None
     url: str | None = None
     service_endpoints: dict[str, str] = {}
     operator_token: str = ""
     token_lifetime: float = 3600.0
     vip_range: str = "10.60.0.0/24"
     name_servers: list[str] = []
-    subnet_pool: SeedPool = SeedPool(prefixes=[f"10.60.{2**bit}.0/{24 - bit}" for bit in range(8)])
+    subnet_pool: SeedPool = SeedPool(prefixes=POOL_PREFIXES)
     projects: list[SeedProject] = []
     users: list[SeedUser] = []
     flavors: list[SeedFlavor] = []

@@ -26,11 +26,13 @@ class ServerNotFoundError(ServerError):
 
 @dataclass(frozen=True, slots=True)
 class Flavor:
-    """`ram_mb` bounds the server's memory; `vcpus` sets its share of the processors."""
+    """`ram_mb` bounds the server's memory; `vcpus` sets its share of the processors. Servers of a
+    `hollow` one have nothing behind them but what their user data asks for."""
 
     name: str
     vcpus: int
     ram_mb: int
+    hollow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +13,13 @@ from tests.unit.local.cloud.region import (
     make_network,
     make_port,
     make_server,
+    run_region,
     show_server,
 )
+
+from vks.local.cloud.app import recorded_backends
+from vks.local.cloud.records import RecordsBackend
+from vks.local.servers.mixed import MixedBackend
 
 
 async def test_a_given_port_outlives_its_server(region: Region, demo: Caller) -> None:
@@ -178,3 +184,24 @@ async def test_deleted_servers_show_in_changes_since(region: Region, demo: Calle
     assert (await demo.ok("GET", path))["servers"] == []
     found = await demo.ok("GET", f"{path}?changes-since=2020-01-01T00:00:00Z")
     assert [server["status"] for server in found["servers"]] == ["DELETED"]
+
+
+async def test_servers_of_a_flavor_that_requires_the_trait_are_hollow() -> None:
+    real, hollow = RecordsBackend(), RecordsBackend()
+    behind = replace(recorded_backends(), servers=MixedBackend(real, hollow, most_real=1))
+    async with run_region(backends=behind) as region:
+        admin, demo = await region.login("admin", "admin"), await region.login("demo")
+        size = {"name": "hollow-small", "ram": 2048, "vcpus": 1, "disk": 10}
+        made = (await admin.ok("POST", "/compute/v2.1/flavors", {"flavor": size}))["flavor"]
+        specs = {"extra_specs": {"trait:CUSTOM_HOLLOW": "required"}}
+        await admin.ok("POST", f"/compute/v2.1/flavors/{made['id']}/os-extra_specs", specs)
+        boxed = await make_server(demo, "none")
+        empty = await make_server(demo, "none", flavorRef=made["id"])
+        await region.settle()
+        assert (set(await real.list()), set(await hollow.list())) == ({boxed}, {empty})
+
+        refused = await make_server(demo, "none")
+        await region.settle()
+        seen = await show_server(demo, refused)
+        assert seen["status"] == "ERROR"
+        assert "No valid host was found" in seen["fault"]["message"]

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from vks.local.cloud.core.table import Row, Table
 
+#: The extra spec by which a flavor asks for hollow servers. Operators of Nova give special hosts a
+#: trait of their own, which flavors then require (Nova's "Flavors", extra specs `trait:…`).
+HOLLOW_TRAIT = "trait:CUSTOM_HOLLOW"
+
 
 class Flavor(Row, frozen=True, kw_only=True):
     id: str

@@ -10,7 +10,7 @@ from datetime import timedelta
 import msgspec
 
 from vks.local.cloud.compute.nics import give_back
-from vks.local.cloud.compute.tables import SERVERS, VOLUMES, Interface, Server
+from vks.local.cloud.compute.tables import HOLLOW_TRAIT, SERVERS, VOLUMES, Interface, Server
 from vks.local.cloud.compute.volumes import volume_of
 from vks.local.cloud.core.database import Database
 from vks.local.cloud.core.ids import now, seconds
@@ -236,7 +236,10 @@ class ServerWorker:
             image=server.image_id,
             volume_gib=volume.size if volume is not None else None,
             flavor=Flavor(
-                name=server.flavor.name, vcpus=server.flavor.vcpus, ram_mb=server.flavor.ram
+                name=server.flavor.name,
+                vcpus=server.flavor.vcpus,
+                ram_mb=server.flavor.ram,
+                hollow=server.flavor.extra_specs.get(HOLLOW_TRAIT) == "required",
             ),
             zone=server.zone,
             project_id=server.project_id,

@@ -118,6 +118,12 @@ servers_option = click.option(
     help="With the legacy provisioner, and what migrates its clusters. It stays once it is there.",
 )
 @click.option(
+    "--hollow-workers",
+    is_flag=True,
+    help="With flavors of hollow servers (hollow-small, …) for workers of real control planes: they"
+    " join, and kwok plays their pods. They stay once they are there.",
+)
+@click.option(
     "--start-delay",
     type=click.FloatRange(min=0, max=60),
     default=0.5,
@@ -130,6 +136,7 @@ def up(
     kubernetes: tuple[str, ...],
     assets: Path | None,
     legacy: bool,
+    hollow_workers: bool,
     start_delay: float,
 ) -> None:
     """Start the local region; quick when it runs already."""
@@ -150,7 +157,14 @@ def up(
         )
     with _explained():
         region.up(
-            instance, terminal_progress(), kind, kubernetes, start_delay, assets, legacy=legacy
+            instance,
+            terminal_progress(),
+            kind,
+            kubernetes,
+            start_delay,
+            assets,
+            legacy=legacy,
+            hollow_workers=hollow_workers,
         )
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 from vks.local.assets import kubernetes_projects
+from vks.local.cloud.compute.tables import HOLLOW_TRAIT
+from vks.local.cloud.seed import POOL_PREFIXES
 from vks.local.image import NodeImage
 from vks.local.platform import files
 from vks.local.platform.layout import Layout, ServerKind
@@ -27,6 +29,9 @@ _SERVERS_PER_GIB = 2
 _FEWEST_SERVERS = 8
 
 _FLAVORS = (("small", 1, 2048), ("medium", 2, 4096), ("large", 4, 8192))
+#: So many hollow workers may a cluster of real control planes have; their subnet has room for them.
+_HOLLOW_WORKERS = 1000
+_HOLLOW_PREFIXLEN = 22
 
 
 def zones(region: str) -> list[str]:
@@ -49,6 +54,13 @@ def recorded_servers(layout: Layout) -> ServerKind | None:
         return None
     known: ServerKind = yaml.safe_load(layout.seed.read_text())["back_end"]
     return known
+
+
+def has_hollow_workers(layout: Layout) -> bool:
+    """Whether the region has offered hollow workers: clusters may have some."""
+    if not layout.seed.exists():
+        return False
+    return "hollow_workers" in yaml.safe_load(layout.seed.read_text())
 
 
 def has_legacy(layout: Layout) -> bool:
@@ -119,6 +131,7 @@ def _seed(layout: Layout, secret: dict[str, str], ports: dict[str, int]) -> dict
         "zones": {zone: [f"{zone}-hv{number}" for number in hosts] for zone in zones(region)},
         "back_end": layout.servers,
         **({} if layout.has_fabric else _without_fabric(ports["management"])),
+        **(_hollow_workers() if layout.hollow_workers else {}),
         "service_endpoints": {"kubernetes": f"http://127.0.0.1:{ports['api']}/v1"},
         "operator_token": secret["operator_token"],
         "projects": [{"name": "admin"}, {"name": "test", **_quotas(layout)}],
@@ -144,7 +157,24 @@ def _seed(layout: Layout, secret: dict[str, str], ports: dict[str, int]) -> dict
                 ],
             },
         ],
-        "flavors": [{"name": n, "vcpus": cpus, "ram": ram} for n, cpus, ram in _FLAVORS],
+        "flavors": [*_flavors(), *(_flavors(hollow=True) if layout.hollow_workers else ())],
+    }
+
+
+def _flavors(*, hollow: bool = False) -> Iterable[dict[str, Any]]:
+    for name, cpus, ram in _FLAVORS:
+        size = {"vcpus": cpus, "ram": ram}
+        if hollow:
+            yield {"name": f"hollow-{name}", **size, "extra_specs": {HOLLOW_TRAIT: "required"}}
+        else:
+            yield {"name": name, **size}
+
+
+def _hollow_workers() -> dict[str, Any]:
+    """A default subnet has 250 addresses otherwise."""
+    return {
+        "hollow_workers": {"real_servers": most_servers(Path("/proc/meminfo").read_text())},
+        "subnet_pool": {"prefixes": POOL_PREFIXES, "default_prefixlen": _HOLLOW_PREFIXLEN},
     }
 
 
@@ -169,10 +199,10 @@ def most_servers(meminfo: str) -> int:
 
 def _quotas(layout: Layout) -> dict[str, Any]:
     """Hollow servers cost nothing: scale is what they are for."""
-    if layout.servers == "lxc":
+    if layout.servers == "lxc" and not layout.hollow_workers:
         limit = most_servers(Path("/proc/meminfo").read_text())
         return {"quotas": {"compute": {"instances": limit}}}
-    if layout.servers != "hollow":
+    if not layout.has_hollow:
         return {}
     return {
         "quotas": {
@@ -180,7 +210,11 @@ def _quotas(layout: Layout) -> dict[str, Any]:
                 ("instances", "cores", "ram", "server_groups", "server_group_members"), -1
             ),
             "network": dict.fromkeys(
-                ("network", "subnet", "port", "router", "security_group", "security_group_rule"), -1
+                (
+                    *("network", "subnet", "port", "router", "router_route"),
+                    *("security_group", "security_group_rule"),
+                ),
+                -1,
             ),
             "lbaas": {"loadbalancers": -1},
         }
@@ -199,7 +233,7 @@ def _service(
     layout: Layout, ports: dict[str, int], identity: str, *, legacy: bool
 ) -> dict[str, Any]:
     return {
-        **({"limits": {"maxPoolReplicas": 1000}} if layout.servers == "hollow" else {}),
+        **({"limits": {"maxPoolReplicas": _HOLLOW_WORKERS}} if layout.has_hollow else {}),
         "operatorRoles": ["admin"],
         "regions": [
             {

@@ -44,12 +44,19 @@ class Layout:
 
     instance: Instance
     servers: ServerKind = "lxc"
+    #: Whether real servers may have hollow workers beside them.
+    hollow_workers: bool = False
 
     @property
     def has_fabric(self) -> bool:
         """Whether the region has network namespaces; without, it lives on the host's loopback
         and needs no root."""
         return self.servers != "hollow"
+
+    @property
+    def has_hollow(self) -> bool:
+        """Whether any servers are hollow: there may be thousands of machines then."""
+        return self.servers == "hollow" or self.hollow_workers
 
     @property
     def netns(self) -> str:

@@ -105,7 +105,7 @@ def processes(layout: Layout, assets: Assets, port: int, env: dict[str, str]) ->
     programs, authority = assets.bin, layout.pki / "ca.crt"
     inputs = files.digest([*layout.pki.glob("*.crt"), *layout.pki.glob("*.pub")])
     netns = layout.netns
-    go = {**env, **FEWER_COLLECTIONS} if layout.servers == "hollow" else env
+    go = {**env, **FEWER_COLLECTIONS} if layout.has_hollow else env
     program = partial(Process, env=go, netns=netns, inputs=inputs)
     yield program(
         name="etcd",
@@ -116,7 +116,7 @@ def processes(layout: Layout, assets: Assets, port: int, env: dict[str, str]) ->
         name="kube-apiserver",
         argv=(
             *_apiserver(programs, layout.pki, port, inner["etcd"]),
-            *(FEWER_AT_ONCE if layout.servers == "hollow" else ()),
+            *(FEWER_AT_ONCE if layout.has_hollow else ()),
         ),
         probe=HttpProbe(port=port, path="/readyz", tls=True, ca_file=str(authority)),
         depends_on=("etcd",),

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -67,19 +68,24 @@ def up(
     given: Path | None = None,
     *,
     legacy: bool = False,
+    hollow_workers: bool = False,
 ) -> None:
     """Brings the region up. Raises RegionError, and what assets and image raise.
 
     It offers its own Kubernetes release, those of `kubernetes`, and what it offered before.
     `start_delay` in seconds is how long each step of a hollow server's start takes. `given` is a
-    directory of assets to use instead of building them. `legacy` adds the legacy provisioner, for
-    good.
+    directory of assets to use instead of building them. `legacy` adds the legacy provisioner,
+    `hollow_workers` hollow servers beside real ones, both for good.
     """
     with exclusively(instance):
         layout = Layout(instance, servers_of(instance, servers))
         legacy = legacy or credentials.has_legacy(layout)
         if legacy and layout.servers != "lxc":
             raise RegionError("the legacy provisioner's agents run on real servers only (lxc)")
+        if hollow_workers and layout.servers != "lxc":
+            raise RegionError("hollow workers are for regions of real servers (lxc)")
+        if hollow_workers or credentials.has_hollow_workers(layout):
+            layout = replace(layout, hollow_workers=True)
         assets = ensure_assets(instance.cache, progress, directory=given)
         if layout.servers == "hollow":
             kubernetes = [*kubernetes_projects()]  # every release: there is nothing to build
@@ -96,7 +102,7 @@ def up(
         credentials.write_all(layout, ports, images, legacy=legacy)
         env = environment(layout)
         behind = None
-        if layout.servers == "hollow":
+        if layout.has_hollow:
             program = ensure_hollow(instance.cache, progress)
             instance.run.mkdir(parents=True, exist_ok=True)
             behind = services.hollow(layout, program, start_delay, env)

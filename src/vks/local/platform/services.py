@@ -28,8 +28,8 @@ def processes(
 ) -> Iterable[Process]:
     """Restarted when their code or their configuration changed.
 
-    `behind` is what stands behind the cloud in a region without a fabric; `legacy`, whether there
-    is the legacy provisioner, and what migrates its clusters.
+    `behind` is what stands behind the cloud where servers are hollow; `legacy`, whether there is
+    the legacy provisioner, and what migrates its clusters.
     """
     inner = layout.inner_ports()
     provider_port, controllers_port = inner["provider"], inner["controllers"]
@@ -118,8 +118,10 @@ def hollow(layout: Layout, program: Path, delay: float, env: dict[str, str]) -> 
             f"--home={layout.instance.run}",
             *(f"--{step}-delay={delay:g}s" for step in steps),
             "--jitter=0.2",
+            *(("--workers",) if layout.hollow_workers else ()),
         ),
         env=env,
+        netns=layout.netns,
         probe=UnixProbe(path=str(layout.instance.run / SOCKET)),
     )
 

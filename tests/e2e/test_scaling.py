@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.support import leftovers
+from tests.support.leftovers import census
 from tests.support.localregion import LocalRegion, until
 from tests.support.workload import Workload
-
-
-def census(region: LocalRegion) -> Counter[str]:
-    """How many there are of each kind of thing. Workers of HAProxy stay for open connections."""
-    found = leftovers.of_clusters(region)
-    kinds = Counter(line.rpartition(" ")[0] or line.partition("/")[0] for line in found)
-    del kinds["HAProxy"]
-    return kinds
 
 
 def test_a_pool_grows_and_shrinks_evenly_over_its_zones(

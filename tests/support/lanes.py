@@ -13,6 +13,7 @@ STORIES = (
     "test_cluster_api",
     "test_late_node",
     "test_scaling",
+    "test_hollow_workers",
     "test_control_plane_loss",
     "test_deletion",
     "test_bare_cluster",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from pathlib import Path
 
 from openstack.connection import Connection
@@ -41,6 +42,14 @@ def none_of_clusters(region: LocalRegion) -> None:
 def of_clusters(region: LocalRegion) -> list[str]:
     """All that clusters consist of, in the cloud, in the kernel and as objects."""
     return [*_in_cloud(region.admin), *_in_kernel(region.instance), *_objects(region)]
+
+
+def census(region: LocalRegion) -> Counter[str]:
+    """How many there are of each kind of thing. Workers of HAProxy stay for open connections."""
+    found = of_clusters(region)
+    kinds = Counter(line.rpartition(" ")[0] or line.partition("/")[0] for line in found)
+    del kinds["HAProxy"]
+    return kinds
 
 
 def _in_cloud(admin: Connection) -> list[str]:

@@ -34,6 +34,7 @@ def test_a_converted_cluster_is_built_anew_as_a_whole(old: Story, record_propert
     old.start("Converted")
     old.reached("Converted")
     assert old.management(LEGACY_NODES) == []
+    old.save_kubeconfig()  # that of before names a control plane that is gone
     converted, slots, objects = old.servers(), old.slots("edge"), old.untouched()
 
     with old.used() as counts, old.killing(*CONTROLLERS, every=15.0):

@@ -167,10 +167,12 @@ class Story(Lifecycle):
 
     @contextmanager
     def killing(self, *programs: str, every: float) -> Iterator[None]:
-        """Another of them is killed after that many seconds, in turn."""
+        """Another of them is killed after that many seconds, in turn, each at least once."""
+        self.killed.clear()
         turn = itertools.cycle(programs)
         with repeated(every, lambda: self.kill(next(turn))):
             yield
+        assert {*programs} <= {*self.killed}
 
     def lose_a_worker(self) -> str:
         """Of all those that carry the workload none; its name."""

@@ -84,6 +84,10 @@ bench-upgrade: venv ## Count what clients notice of an upgrade and of a repair (
 bench-static-ip: venv ## Count what becomes of static addresses when nodes are re-created (4 minutes)
 	VKS_PUBLISH=1 $(BIN)/pytest -s tests/e2e/test_static_ip.py
 
+.PHONY: bench-workers
+bench-workers: venv ## Measure a real control plane under hundreds of hollow workers (WORKERS=300, 15 minutes)
+	$(BIN)/python -m benchmarks.workers --workers $(or $(WORKERS),300)
+
 SCALE ?= small
 .PHONY: bench-scale
 bench-scale: venv ## Measure many and large clusters on hollow servers (SCALE=small|medium|full)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import settings
-from tests.support.lanes import Lanes
+from tests.support.lanes import Lanes, rank
 from xdist.remote import Producer
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: rank(item.nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:

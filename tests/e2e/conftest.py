@@ -20,8 +20,7 @@ _HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the stories, which have one region, into their order and behind all other tests: it
-    stays up until the end."""
+    """Puts the stories, which have one region, into their order."""
     stories = [item for item in items if _is_story(item)]
     stories.sort(key=lambda item: STORIES.index(item.path.stem))
     items[:] = [item for item in items if not _is_story(item)] + stories

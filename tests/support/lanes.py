@@ -21,6 +21,8 @@ STORIES = (
     "test_kills",
     "test_neighbours",
 )
+#: What takes long begins early, so that both lanes end together.
+FIRST = ("without region", "tests/e2e/test_migration.py", "tests/e2e/test_lifecycle.py", "e2e")
 
 
 def together(nodeid: str) -> str:
@@ -31,6 +33,12 @@ def together(nodeid: str) -> str:
     if kind == "e2e":
         return kind if path.stem in STORIES else str(path)
     return kind if kind in ("cloud", "hollow", "local") else "without region"
+
+
+def rank(nodeid: str) -> int:
+    """When its turn is: the lowest first."""
+    group = together(nodeid)
+    return FIRST.index(group) if group in FIRST else len(FIRST)
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc] # it has no types

@@ -28,6 +28,7 @@ from vks.service.managedcluster import controller as managedcluster
 from vks.service.nodepool import controller as nodepool
 from vks.service.operation import controller as operation
 from vks.service.project import controller as project
+from vks.service.repair import breaker
 from vks.service.repair import controller as repair
 from vks.service.upgrade import controller as upgrade
 from vks.verda.compute import Flavor, Keypair, Limits
@@ -176,6 +177,7 @@ def service_manager(client: Client, **options: Any) -> Manager:
     nodepool.setup(manager, caches)
     upgrade.setup(manager, caches)
     repair.setup(manager, caches)
+    breaker.setup(manager, caches)
     operation.setup(manager, caches, config.operation_retention)
     return manager
 

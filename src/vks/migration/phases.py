@@ -8,7 +8,6 @@ from vks.migration.adopt.keys import Keys
 from vks.migration.adopt.release import Release
 from vks.migration.adopt.resume import Resume
 from vks.migration.adopt.settle import Settle
-from vks.migration.convert.deadlock import BreakDeadlock
 from vks.migration.convert.letgo import LetGo
 from vks.migration.convert.replace import Replace
 from vks.migration.convert.tokens import SignTokens
@@ -27,14 +26,12 @@ ADOPT = Phase(
     (Release(), Keys(), HandOver(), Introduce(), Resume(), LetGo(), Settle()),
     kept=True,
 )
-CONVERT = Phase(
-    "Convert", "Converting", "Converted", (LetGo(), SignTokens(), BreakDeadlock(), Replace())
-)
+CONVERT = Phase("Convert", "Converting", "Converted", (LetGo(), SignTokens(), Replace()))
 FINALIZE = Phase(
     "Finalize",
     "Finalizing",
     "Finalized",
-    (NoNodesLeft(), Credentials(), BreakDeadlock(), Prove(), OwnForGood(), Farewell()),
+    (NoNodesLeft(), Credentials(), Prove(), OwnForGood(), Farewell()),
     ends=True,
 )
 

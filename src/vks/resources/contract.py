@@ -28,6 +28,8 @@ PAUSED = "Paused"
 SERVER_HEALTHY = "ServerHealthy"
 #: On Machines, from core: what a MachineHealthCheck found.
 HEALTH_CHECK_SUCCEEDED = "HealthCheckSucceeded"
+#: The same, from whoever has to replace the machine, once that check has failed.
+OWNER_REMEDIATED = "OwnerRemediated"
 
 #: The first UID that the owner of something in the cloud had: what an object owns there is found by
 #: this value. `clusterctl move` makes new objects with new UIDs and without status, but keeps

@@ -17,6 +17,7 @@ from vks.service.managedcluster import controller as managedcluster
 from vks.service.nodepool import controller as nodepool
 from vks.service.operation import controller as operation
 from vks.service.project import controller as project
+from vks.service.repair import breaker
 from vks.service.repair import controller as repair
 from vks.service.upgrade import controller as upgrade
 from vks.verda.credentials import CloudConfig, InvalidCredentialsError
@@ -52,6 +53,7 @@ async def run(args: argparse.Namespace) -> None:
         nodepool.setup(manager, caches)
         upgrade.setup(manager, caches)
         repair.setup(manager, caches)
+        breaker.setup(manager, caches)
         operation.setup(manager, caches, config.operation_retention)
 
     await process.run(

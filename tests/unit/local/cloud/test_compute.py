@@ -191,16 +191,17 @@ async def test_servers_of_a_flavor_that_requires_the_trait_are_hollow() -> None:
     behind = replace(recorded_backends(), servers=MixedBackend(real, hollow, most_real=1))
     async with run_region(backends=behind) as region:
         admin, demo = await region.login("admin", "admin"), await region.login("demo")
+        small = (await demo.ok("GET", "/compute/v2.1/flavors"))["flavors"][0]["id"]
         size = {"name": "hollow-small", "ram": 2048, "vcpus": 1, "disk": 10}
         made = (await admin.ok("POST", "/compute/v2.1/flavors", {"flavor": size}))["flavor"]
         specs = {"extra_specs": {"trait:CUSTOM_HOLLOW": "required"}}
         await admin.ok("POST", f"/compute/v2.1/flavors/{made['id']}/os-extra_specs", specs)
-        boxed = await make_server(demo, "none")
+        boxed = await make_server(demo, "none", flavorRef=small)
         empty = await make_server(demo, "none", flavorRef=made["id"])
         await region.settle()
         assert (set(await real.list()), set(await hollow.list())) == ({boxed}, {empty})
 
-        refused = await make_server(demo, "none")
+        refused = await make_server(demo, "none", flavorRef=small)
         await region.settle()
         seen = await show_server(demo, refused)
         assert seen["status"] == "ERROR"

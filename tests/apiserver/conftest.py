@@ -23,8 +23,9 @@ from vks.kube.objects import Resource
 
 NAMESPACES = Resource("", "v1", "Namespace", "namespaces", namespaced=False)
 _numbers = itertools.count()
-#: Seconds. Far above what a reconcile needs.
-SLOW_CALLBACK = 0.5
+#: Seconds. Far above what a reconcile needs, and above what it waits, beside another lane of the
+#: suite, for a thread that has the interpreter and no processor: that looks like blocking.
+SLOW_CALLBACK = 1.0
 
 
 def pytest_collection_finish() -> None:

@@ -22,7 +22,13 @@ STORIES = (
     "test_neighbours",
 )
 #: What takes long begins early, so that both lanes end together.
-FIRST = ("without region", "tests/e2e/test_migration.py", "tests/e2e/test_lifecycle.py", "e2e")
+FIRST = (
+    "without region",
+    "tests/e2e/test_migration.py",
+    "tests/e2e/test_lifecycle.py",
+    "e2e",
+    "cloud",
+)
 
 
 def together(nodeid: str) -> str:

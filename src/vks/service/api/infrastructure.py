@@ -35,14 +35,10 @@ async def find_infrastructure(region: Region, cluster: ManagedCluster) -> VerdaC
 async def find_port_pools(region: Region, cluster: ManagedCluster) -> list[PortPool]:
     """Those of the cluster's pools that have reserved addresses, by name. Raises ApiError."""
     client, meta = region.client, cluster.metadata
-    selector = f"{CLUSTER_NAME_LABEL}={meta.name}"
     if cluster.spec.provisioner == "legacy":
-        try:
-            legacy = await client.get(LegacyCluster, meta.name, meta.namespace)
-        except NotFound:
-            return []
-        nodes = await client.list(LegacyNode, meta.namespace, label_selector=selector)
-        return port_pools_of(legacy, nodes.items)
+        legacy = await _find_legacy(region, cluster)
+        return port_pools_of(*legacy) if legacy is not None else []
+    selector = f"{CLUSTER_NAME_LABEL}={meta.name}"
     pools = await client.list(VerdaPortPool, meta.namespace, label_selector=selector)
     ports = await client.list(VerdaPort, meta.namespace, label_selector=selector)
     return [
@@ -63,26 +59,35 @@ async def find_workers(
 ) -> tuple[list[MachineDeployment], list[Machine]]:
     """Those of `pool` as its user calls it. Raises ApiError."""
     client, meta = region.client, cluster.metadata
-    cluster_selector = f"{CLUSTER_NAME_LABEL}={meta.name}"
     if cluster.spec.provisioner == "legacy":
-        try:
-            legacy = await client.get(LegacyCluster, meta.name, meta.namespace)
-        except NotFound:
+        legacy = await _find_legacy(region, cluster)
+        if legacy is None:
             return [], []
-        listed = await client.list(LegacyNode, meta.namespace, label_selector=cluster_selector)
-        nodes = [node for node in listed.items if node.spec.pool == pool]
         deployments = [
             deployment
-            for deployment in deployments_of(legacy, nodes)
+            for deployment in deployments_of(*legacy)
             if deployment.metadata.labels[POOL_LABEL] == pool
         ]
-        return deployments, [machine_of(node) for node in nodes]
-    selector = f"{cluster_selector},{POOL_LABEL}={pool}"
+        return deployments, [machine_of(node) for node in legacy[1] if node.spec.pool == pool]
+    selector = f"{CLUSTER_NAME_LABEL}={meta.name},{POOL_LABEL}={pool}"
     made, machines = await asyncio.gather(
         client.list(MachineDeployment, meta.namespace, label_selector=selector),
         client.list(Machine, meta.namespace, label_selector=selector),
     )
     return made.items, machines.items
+
+
+async def _find_legacy(
+    region: Region, cluster: ManagedCluster
+) -> tuple[LegacyCluster, list[LegacyNode]] | None:
+    client, meta = region.client, cluster.metadata
+    try:
+        legacy = await client.get(LegacyCluster, meta.name, meta.namespace)
+    except NotFound:
+        return None
+    selector = f"{CLUSTER_NAME_LABEL}={meta.name}"
+    nodes = await client.list(LegacyNode, meta.namespace, label_selector=selector)
+    return legacy, nodes.items
 
 
 def _slots_of(pool: str, ports: list[VerdaPort]) -> dict[str, VerdaPort]:

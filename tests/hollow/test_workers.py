@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ LEASES = Resource("coordination.k8s.io", "v1", "Lease", "leases")
 REQUESTS = Resource(
     "certificates.k8s.io", "v1", "CertificateSigningRequest", "certificatesigningrequests", False
 )
+Join = Callable[[str], Awaitable[None]]
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +109,21 @@ async def renews(api: Client, name: str, since: str = "") -> bool:
     return await renewed(api, name) > since
 
 
+@pytest.fixture
+def join(cluster: ApiServer, hollow: Hollow, servers: HollowBackend, api: Client) -> Join:
+    """Makes a worker of that name, and returns once its node is ready."""
+
+    async def joined(name: str) -> None:
+        await servers.ensure_running(worker(cluster, hollow, name))
+        await eventually(lambda: ready(api, name))
+
+    return joined
+
+
 async def test_a_worker_registers_what_its_join_configuration_says(
-    cluster: ApiServer, hollow: Hollow, servers: HollowBackend, api: Client
+    join: Join, servers: HollowBackend, api: Client
 ) -> None:
-    await servers.ensure_running(worker(cluster, hollow, "w-1"))
-    await eventually(lambda: ready(api, "w-1"))
+    await join("w-1")
 
     node = await api.get(NODES, "w-1")
     assert node["spec"]["providerID"] == "verda:///r/z/w-1"
@@ -130,10 +141,9 @@ async def test_a_worker_registers_what_its_join_configuration_says(
 
 
 async def test_a_worker_has_a_certificate_of_its_own_that_the_cluster_signed(
-    cluster: ApiServer, hollow: Hollow, servers: HollowBackend, api: Client
+    join: Join, api: Client
 ) -> None:
-    await servers.ensure_running(worker(cluster, hollow, "w-csr"))
-    await eventually(lambda: ready(api, "w-csr"))
+    await join("w-csr")
 
     requests = [one["spec"] for one in (await api.list(REQUESTS)).items]
     assert all(one["username"] == f"system:bootstrap:{TOKEN[:6]}" for one in requests)
@@ -143,11 +153,8 @@ async def test_a_worker_has_a_certificate_of_its_own_that_the_cluster_signed(
     assert "kubelet" in writers
 
 
-async def test_pods_run_with_addresses_of_their_node_and_end(
-    cluster: ApiServer, hollow: Hollow, servers: HollowBackend, api: Client
-) -> None:
-    await servers.ensure_running(worker(cluster, hollow, "w-pods"))
-    await eventually(lambda: ready(api, "w-pods"))
+async def test_pods_run_with_addresses_of_their_node_and_end(join: Join, api: Client) -> None:
+    await join("w-pods")
     pod = {
         "metadata": {"name": "web", "namespace": "default"},
         "spec": {"nodeName": "w-pods", "containers": [{"name": "web", "image": "none"}]},
@@ -203,10 +210,9 @@ async def test_a_worker_that_cannot_trust_the_cluster_stays_away(
 
 
 async def test_the_name_of_a_living_node_is_refused(
-    cluster: ApiServer, hollow: Hollow, servers: HollowBackend, api: Client
+    join: Join, cluster: ApiServer, hollow: Hollow, servers: HollowBackend, api: Client
 ) -> None:
-    await servers.ensure_running(worker(cluster, hollow, "w-name"))
-    await eventually(lambda: ready(api, "w-name"))
+    await join("w-name")
     before = await api.get(Node, "w-name")
 
     await servers.ensure_running(replace(worker(cluster, hollow, "w-name"), id="other"))
@@ -219,10 +225,9 @@ async def test_the_name_of_a_living_node_is_refused(
 
 
 async def test_a_killed_program_goes_on_with_the_same_node_and_certificate(
-    cluster: ApiServer, hollow: Hollow, servers: HollowBackend, api: Client
+    join: Join, hollow: Hollow, api: Client
 ) -> None:
-    await servers.ensure_running(worker(cluster, hollow, "w-kill"))
-    await eventually(lambda: ready(api, "w-kill"))
+    await join("w-kill")
     await eventually(lambda: renews(api, "w-kill"))
     node, lease = await api.get(Node, "w-kill"), await renewed(api, "w-kill")
     requests = len((await api.list(REQUESTS)).items)
@@ -235,10 +240,9 @@ async def test_a_killed_program_goes_on_with_the_same_node_and_certificate(
 
 
 async def test_a_deleted_server_falls_silent(
-    cluster: ApiServer, hollow: Hollow, servers: HollowBackend, api: Client
+    join: Join, servers: HollowBackend, api: Client
 ) -> None:
-    await servers.ensure_running(worker(cluster, hollow, "w-gone"))
-    await eventually(lambda: ready(api, "w-gone"))
+    await join("w-gone")
 
     await servers.delete("w-gone")
 
@@ -247,8 +251,7 @@ async def test_a_deleted_server_falls_silent(
         "spec": {"nodeName": "w-gone", "containers": [{"name": "web", "image": "none"}]},
     }
     await api.create(PODS, pod)
-    await servers.ensure_running(worker(cluster, hollow, "w-next"))
-    await eventually(lambda: ready(api, "w-next"))
+    await join("w-next")
     assert (await api.get(PODS, "late", "default"))["status"]["phase"] == "Pending"
     with pytest.raises(ServerNotFoundError):
         await servers.console_output("w-gone")

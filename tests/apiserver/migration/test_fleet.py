@@ -93,25 +93,25 @@ class Fleet:
             await self.client.apply(ManagedCluster, managed, field_manager="user")
             await self.client.apply(LegacyCluster, legacy, field_manager="user")
 
-    async def ask(self, names: Iterable[str] = NAMES, **spec: Any) -> None:
+    async def ask(self, names: Iterable[str] = NAMES, *, called: str = "all", **spec: Any) -> None:
         body = {
-            "metadata": {"name": "all", "namespace": self.namespace},
+            "metadata": {"name": called, "namespace": self.namespace},
             "spec": {"clusters": [*names], "target": "Prepared", **spec},
         }
         await self.client.apply(MigrationFleet, body, field_manager="operator")
 
-    async def found(self) -> MigrationFleet:
-        return await self.client.get(MigrationFleet, "all", self.namespace)
+    async def found(self, fleet: str = "all") -> MigrationFleet:
+        return await self.client.get(MigrationFleet, fleet, self.namespace)
 
-    async def called(self, phase: str) -> MigrationFleet:
+    async def called(self, phase: str, fleet: str = "all") -> MigrationFleet:
         async def look() -> bool:
-            return (await self.found()).status.phase == phase
+            return (await self.found(fleet)).status.phase == phase
 
         try:
             await eventually(look, 120.0)
         except AssertionError as error:
-            raise AssertionError((await self.found()).status) from error
-        return await self.found()
+            raise AssertionError((await self.found(fleet)).status) from error
+        return await self.found(fleet)
 
     @contextlib.asynccontextmanager
     async def controlled(self) -> AsyncIterator[None]:
@@ -261,6 +261,17 @@ async def test_what_is_under_way_goes_on_when_it_is_paused_and_the_rest_waits(
         assert fleet.work.journal == [NAMES[0]]
         await fleet.ask(concurrency=4)
         await fleet.called("Finished")
+
+
+async def test_two_fleets_that_were_asked_for_in_the_same_moment_take_turns(fleet: Fleet) -> None:
+    async with fleet.counted(), fleet.controlled():
+        await asyncio.gather(
+            fleet.ask(NAMES[:3], called="all"), fleet.ask(NAMES[2:6], called="beside")
+        )
+        await fleet.called("Finished")
+        done = await fleet.called("Finished", "beside")
+    assert states(done) == {"Done": {*NAMES[2:6]}}
+    assert fleet.most == 1
 
 
 async def test_a_cluster_that_there_is_not_is_a_failure(fleet: Fleet) -> None:

@@ -16,7 +16,16 @@ import structlog
 from vks.kube.client import Client
 from vks.kube.errors import AlreadyExists, Conflict, NotFound
 from vks.kube.objects import Key, KubeObject, owner_reference
-from vks.migration.fleet.decide import Seen, begin, failures, phase_of, progress, wanted
+from vks.migration.fleet.decide import (
+    Seen,
+    begin,
+    failures,
+    has_begun,
+    has_its_turn,
+    phase_of,
+    progress,
+    wanted,
+)
 from vks.migration.run.scope import FIELD_MANAGER
 from vks.resources.clustermigration import ClusterMigration
 from vks.resources.legacycluster import LegacyCluster
@@ -56,6 +65,9 @@ class FleetReconciler:
         fleet = self._fleets.get(key)
         if fleet is None or fleet.deleting:
             return DONE
+        turn = has_its_turn(fleet, self._fleets.list(key.namespace))
+        if not turn and not has_begun(fleet):
+            return await self._wait(fleet)
         now = self._clock.now()
         seen = {name: self._look(Key(key.namespace, name)) for name in fleet.spec.clusters}
         records = progress(fleet, seen, now)
@@ -63,10 +75,18 @@ class FleetReconciler:
             for record in records:
                 if record.state == "UnderWay" and _is_recorded(fleet, record):
                     await self._steer(fleet, record, seen[record.name].migration)
-            await self._publish(fleet, begin(fleet, records, now))
+            after = begin(fleet, records, now) if turn else records
+            await self._publish(fleet, after, phase_of(fleet, after, turn=turn))
         except Conflict:
             return Result(AGAIN)
         return Result(LOOK) if any(r.state == "UnderWay" for r in records) else DONE
+
+    async def _wait(self, fleet: MigrationFleet) -> Result:
+        """Whatever becomes of its clusters meanwhile is not its doing."""
+        records = [FleetCluster(name=name) for name in fleet.spec.clusters]
+        with suppress(Conflict):  # what changed it brings us here again
+            await self._publish(fleet, fleet.status.clusters or records, "Pending")
+        return DONE
 
     def _look(self, cluster: Key) -> Seen:
         found = self._clusters.get(cluster)
@@ -94,9 +114,10 @@ class FleetReconciler:
             body = _migration(owner, spec)
             await self._client.create(ClusterMigration, body, field_manager=FIELD_MANAGER)
 
-    async def _publish(self, fleet: MigrationFleet, records: Sequence[FleetCluster]) -> None:
+    async def _publish(
+        self, fleet: MigrationFleet, records: Sequence[FleetCluster], phase: str
+    ) -> None:
         """Raises Conflict when the fleet is another one by now."""
-        phase = phase_of(fleet, records)
         if (phase, tuple(records)) == (fleet.status.phase, fleet.status.clusters):
             return
         status = {
@@ -161,6 +182,9 @@ def setup(manager: Manager, namespace: str | None = None) -> Controller:
         manager.clock,
     )
 
+    def beside(obj: KubeObject) -> Iterable[Key]:
+        return [fleet.key for fleet in fleets.list(obj.metadata.namespace)]
+
     def with_cluster(obj: KubeObject) -> Iterable[Key]:
         return [
             fleet.key
@@ -173,7 +197,7 @@ def setup(manager: Manager, namespace: str | None = None) -> Controller:
         reconciler.reconcile,
         workers=1,
         watches=[
-            Watch(MigrationFleet, namespace=namespace),
+            Watch(MigrationFleet, beside, namespace=namespace),
             Watch(ClusterMigration, with_cluster, namespace=namespace),
             Watch(LegacyCluster, with_cluster, namespace=namespace),
         ],

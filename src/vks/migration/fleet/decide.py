@@ -40,6 +40,21 @@ def progress(fleet: MigrationFleet, seen: Mapping[str, Seen], now: datetime) -> 
     ]
 
 
+def has_its_turn(fleet: MigrationFleet, project: Iterable[MigrationFleet]) -> bool:
+    """Whether it may begin with clusters. The API refuses a second fleet, but not one that is asked
+    for in the same moment: the oldest goes first, and waits for what others have begun."""
+    others = [f for f in project if f.key != fleet.key and f.status.phase != "Finished"]
+    return all(_rank(fleet) < _rank(other) and not has_begun(other) for other in others)
+
+
+def _rank(fleet: MigrationFleet) -> tuple[str, str]:
+    return fleet.metadata.creation_timestamp or "", fleet.metadata.name
+
+
+def has_begun(fleet: MigrationFleet) -> bool:
+    return any(record.state == "UnderWay" for record in fleet.status.clusters)
+
+
 def begin(
     fleet: MigrationFleet, records: Sequence[FleetCluster], now: datetime
 ) -> list[FleetCluster]:
@@ -64,10 +79,12 @@ def failures(records: Iterable[FleetCluster]) -> int:
     return sum(r.state == "Failed" or r.reason == OVERDUE for r in records)
 
 
-def phase_of(fleet: MigrationFleet, records: Sequence[FleetCluster]) -> str:
+def phase_of(fleet: MigrationFleet, records: Sequence[FleetCluster], *, turn: bool) -> str:
     """What the fleet's status calls it."""
     if all(r.state in ("Done", "Failed") for r in records):
         return "Finished"
+    if not turn:
+        return "Pending"
     if fleet.spec.paused:
         return "Paused"
     return "Halted" if halted(fleet, records) else "Running"

@@ -10,7 +10,15 @@ import pytest
 
 from vks.kube.objects import ObjectMeta
 from vks.kube.times import rfc3339
-from vks.migration.fleet.decide import OVERDUE, Seen, begin, phase_of, progress, wanted
+from vks.migration.fleet.decide import (
+    OVERDUE,
+    Seen,
+    begin,
+    has_its_turn,
+    phase_of,
+    progress,
+    wanted,
+)
 from vks.resources.clustermigration import (
     ClusterMigration,
     ClusterMigrationSpec,
@@ -99,6 +107,23 @@ def test_one_that_is_overdue_keeps_its_place() -> None:
     assert begun(late, halt_after=2) == ["b"]
 
 
+def test_of_two_fleets_the_older_begins_and_waits_for_what_the_other_has_begun() -> None:
+    def made(name: str, second: int, *records: FleetCluster, phase: Any = "Pending") -> Any:
+        found = fleet(*records, names=name)
+        meta = ObjectMeta(
+            name=name, namespace="p", creation_timestamp=f"2026-01-01T00:00:0{second}Z"
+        )
+        status = msgspec.structs.replace(found.status, phase=phase)
+        return msgspec.structs.replace(found, metadata=meta, status=status)
+
+    old, twin, young = made("a", 1), made("b", 1), made("c", 2)
+    turns = [f.metadata.name for f in (old, twin, young) if has_its_turn(f, [young, twin, old])]
+    assert turns == ["a"]
+    assert not has_its_turn(old, [old, made("c", 2, under_way("c"))])
+    assert has_its_turn(young, [young, made("a", 1, phase="Finished")])
+    assert phase_of(young, waiting("c"), turn=False) == "Pending"
+
+
 NEW = FleetCluster(name="a")
 OURS = under_way("a")
 FINISHED = migration(phases="Prepare Adopt Convert Finalize", finished=True)
@@ -170,7 +195,7 @@ def test_what_has_begun_goes_further_but_never_less_far() -> None:
 
 def test_what_the_fleet_is_called() -> None:
     done, failed = FleetCluster(name="a", state="Done"), FleetCluster(name="b", state="Failed")
-    assert phase_of(fleet(halt_after=1), [done, failed]) == "Finished"
-    assert phase_of(fleet(halt_after=1), [failed, *waiting("c")]) == "Halted"
-    assert phase_of(fleet(halt_after=2), [failed, *waiting("c")]) == "Running"
-    assert phase_of(fleet(paused=True), waiting("c")) == "Paused"
+    assert phase_of(fleet(halt_after=1), [done, failed], turn=True) == "Finished"
+    assert phase_of(fleet(halt_after=1), [failed, *waiting("c")], turn=True) == "Halted"
+    assert phase_of(fleet(halt_after=2), [failed, *waiting("c")], turn=True) == "Running"
+    assert phase_of(fleet(paused=True), waiting("c"), turn=True) == "Paused"

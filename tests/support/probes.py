@@ -49,6 +49,8 @@ class Probes:
         self._period = 2 / hz
         self.acknowledged: set[int] = set()
         self.seen = Seen()
+        self._taking_part: list[str] = []
+        self._well: set[str] = set()
         self._nodes: list[str] = []
         self._written = self._turn = 0
         self._ledger = f"ledger-{secrets.token_hex(4)}"
@@ -179,9 +181,17 @@ class Probes:
             found = await self._call("GET", "/api/v1/nodes?resourceVersion=0")
         except (aiohttp.ClientError, TimeoutError, RefusedError, OSError):
             return
-        nodes = [address(node) for node in found["items"] if takes_part(node)]
-        well = await asyncio.gather(*(self._serves(node) for node in nodes))
-        healthy = [node for node, is_well in zip(nodes, well, strict=True) if is_well]
+        self._taking_part = [address(node) for node in found["items"] if takes_part(node)]
+        await asyncio.gather(*(self._check(node) for node in self._taking_part))
+
+    async def _check(self, node: str) -> None:
+        """A node that does not answer keeps nobody from knowing of the others."""
+        self._choose()
+        (self._well.add if await self._serves(node) else self._well.discard)(node)
+        self._choose()
+
+    def _choose(self) -> None:
+        healthy = [node for node in self._taking_part if node in self._well]
         self._nodes = healthy or self._nodes
 
     async def _serves(self, node: str) -> bool:

@@ -1,6 +1,6 @@
 """A legacy cluster on real servers becomes one of Cluster API's, while it is used, while everybody
-who has a hand in it is killed again and again, and while a node dies. From every phase that there
-is a way back from it is taken back before, as unnoticed.
+who has a hand in it is killed again and again, and while a node dies in each phase. From every
+phase that there is a way back from it is taken back before, as unnoticed.
 
 It has a region of its own: elsewhere the legacy provisioner does not run.
 """
@@ -96,10 +96,24 @@ def test_what_was_prepared_is_taken_back_unnoticed(old: Story, record_property: 
     assert old.objects("pods", "-n=kube-system", "-l=tier=control-plane") == []
 
 
-def test_adopting_replaces_no_node_and_goes_unnoticed(old: Story, record_property: Record) -> None:
+def test_a_control_plane_that_dies_while_another_is_prepared_is_built_anew(
+    old: Story, record_property: Record
+) -> None:
     old.plan()  # nothing hinders another attempt
-    old.start("Prepared")
-    old.reached("Prepared")
+    with old.used() as counts:
+        old.start("Prepared")
+        old.doing("restarts its API server")
+        lost = old.lose_a_control_plane()
+        old.reached("Prepared")
+        until(old.whole, bool, PATIENCE)
+
+    record_property("lost", lost)
+    unnoticed(counts, record_property)
+    assert lost not in old.members()
+    old.looks_like_kubeadms()
+
+
+def test_adopting_replaces_no_node_and_goes_unnoticed(old: Story, record_property: Record) -> None:
     servers, slots, members = old.servers(), old.slots("edge"), old.etcd_members()
     old.save_kubeconfig()
 
@@ -155,12 +169,26 @@ def test_what_convert_has_replaced_is_built_anew(old: Story, record_property: Re
     old.looks_like_kubeadms()
 
 
+def test_a_worker_that_dies_while_the_cluster_is_adopted_is_replaced(
+    old: Story, record_property: Record
+) -> None:
+    slots = old.slots("edge")
+    with old.used() as counts:
+        old.start("Adopted")
+        lost = old.lose_a_worker()
+        old.reached("Adopted")
+        until(old.whole, bool, PATIENCE)
+
+    record_property("lost", lost)
+    unnoticed(counts, record_property)
+    assert lost not in old.members()
+    assert old.slots("edge").keys() == slots.keys()
+
+
 def test_converting_goes_unnoticed_although_controllers_are_killed_and_a_node_dies(
     old: Story, record_property: Record
 ) -> None:
     """All nodes are others afterwards."""
-    old.start("Adopted")
-    old.reached("Adopted")
     servers, slots = old.servers(), old.slots("edge")
 
     with nobody_notices(old, record_property, every=15.0):
@@ -178,16 +206,20 @@ def test_converting_goes_unnoticed_although_controllers_are_killed_and_a_node_di
     assert old.management(LEGACY_NODES) == []
 
 
-def test_after_finalizing_nothing_is_left_of_the_legacy_provisioner(
+def test_after_finalizing_nothing_is_left_of_the_legacy_provisioner_although_a_node_dies(
     old: Story, record_property: Record
 ) -> None:
     before = old.servers()
     with nobody_notices(old, record_property, every=4.0):
         old.vks("migration", "finalize", "old", "--yes", "--no-wait")
+        lost = old.lose_a_worker()
         old.reached("Finalized")
+        until(old.whole, bool, PATIENCE)
+    record_property("lost", lost)
     for phase, seconds in old.durations().items():
         record_property(f"{phase}.seconds", seconds)
-    assert len({*old.servers().values()} - {*before.values()}) == 1, "one as the proof"
+    others = {*old.servers().values()} - {*before.values()}
+    assert len(others) == 2, "one as the proof, one for the node that died"
     assert old.management("legacyclusters.legacy.vks.verda") == []
     names = {secret["metadata"]["name"] for secret in old.management("secrets")}
     assert "old-ca" in names

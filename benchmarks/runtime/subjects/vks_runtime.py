@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 from benchmarks.runtime.widget import Widget
@@ -13,6 +12,7 @@ from vks.kube.finalizers import add_finalizer, remove_finalizer
 from vks.kube.objects import Key
 from vks.runtime.controller import Controller
 from vks.runtime.manager import Manager, run_until_signalled
+from vks.runtime.process import run_until_complete
 from vks.runtime.result import DONE, Result
 from vks.runtime.watches import Watch
 
@@ -48,4 +48,4 @@ async def main(kubeconfig: str, workers: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    run_until_complete(main(sys.argv[1], int(sys.argv[2])))

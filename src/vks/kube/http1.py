@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import httptools
 
@@ -114,8 +114,7 @@ class Connection(asyncio.Protocol):
     # --- what asyncio and the parser tell ----------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP and TLS are
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # TCP and TLS are; uvloop's do not say
 
     def data_received(self, data: bytes) -> None:
         if self._complete:  # nothing was asked for

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 
 from vks.migration import controller as migrations
 from vks.migration.fleet import controller as fleets
@@ -41,7 +40,7 @@ async def run(args: argparse.Namespace) -> None:
 
 def main() -> None:
     configure_logging()
-    asyncio.run(run(arguments()))
+    process.run_until_complete(run(arguments()))
 
 
 if __name__ == "__main__":

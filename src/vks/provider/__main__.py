@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from vks.provider.options import LEASE_NAME, Options, parse
 from vks.provider.setup import setup
 from vks.runtime import process
@@ -23,7 +21,7 @@ async def run(options: Options) -> None:
 def main() -> None:
     options = parse()
     configure_logging(options.log_level)
-    asyncio.run(run(options))
+    process.run_until_complete(run(options))
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ class WorkQueue(Generic[K]):
         self._waiting: list[tuple[float, int, K]] = []  # (due, order, key), with stale entries
         self._due: dict[K, tuple[float, int]] = {}  # key -> (due, priority)
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
         self._failures: dict[K, int] = {}
         self._getters: list[asyncio.Future[None]] = []
         self._idle: list[asyncio.Future[None]] = []
@@ -236,10 +237,11 @@ class WorkQueue(Generic[K]):
         if not self._waiting:
             return
         due = self._waiting[0][0]
-        if self._timer is not None and not self._timer.cancelled() and self._timer.when() <= due:
-            return
         if self._timer is not None:
+            if not self._timer.cancelled() and self._timer_due <= due:
+                return
             self._timer.cancel()
+        self._timer_due = due  # uvloop's handles do not tell
         self._timer = asyncio.get_running_loop().call_at(due, self._fire)
 
     def _fire(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
     args = arguments(argv)
     configure_logging(args.log_level)
     try:
-        asyncio.run(run(args))
+        process.run_until_complete(run(args))
     except (configuration.ConfigError, InvalidCredentialsError) as error:
         sys.exit(f"{PROCESS}: {error}")
 

@@ -49,6 +49,7 @@ class Pool:
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
         self._closed = False
+        self._loop = asyncio.get_running_loop()  # to ask for it each time is a system call
 
     async def send(self, data: bytes, *, safe: bool) -> tuple[Connection, Answer]:
         """Sends the request `data`; the connection that it went by, and the answer's head. Pass
@@ -76,7 +77,7 @@ class Pool:
         """Keeps the connection for the next request; ends it when its answer was not read."""
         self._busy.discard(connection)
         if connection.at_rest and not self._closed:
-            connection.idle_since = asyncio.get_running_loop().time()
+            connection.idle_since = self._loop.time()
             self._idle.append(connection)
         else:
             connection.close()
@@ -89,7 +90,7 @@ class Pool:
         self._idle.clear()
 
     def _kept(self) -> Connection | None:
-        oldest = asyncio.get_running_loop().time() - _IDLE
+        oldest = self._loop.time() - _IDLE
         while self._idle:
             connection = self._idle.pop()  # the one used last: the others may age
             if connection.at_rest and connection.idle_since > oldest:
@@ -98,17 +99,16 @@ class Pool:
         return None
 
     async def _connect(self) -> Connection:
-        loop = asyncio.get_running_loop()
         host, port, context, proxy_url, tls_name = self._endpoint
         name = (tls_name or host) if context is not None else None
         async with asyncio.timeout(self._connect_timeout):
             if proxy_url:
                 tunnel = await _tunnel(proxy_url, host, port, self._connect_timeout)
-                _, connection = await loop.create_connection(
+                _, connection = await self._loop.create_connection(
                     Connection, sock=tunnel, ssl=context, server_hostname=name
                 )
             else:
-                _, connection = await loop.create_connection(
+                _, connection = await self._loop.create_connection(
                     Connection, host, port, ssl=context, server_hostname=name
                 )
         return connection

@@ -65,6 +65,7 @@ class WorkQueue(Generic[K]):
         self._getters: list[asyncio.Future[None]] = []
         self._idle: list[asyncio.Future[None]] = []
         self._shutting_down = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __len__(self) -> int:
         """Keys that are ready and held by no worker."""
@@ -258,6 +259,7 @@ class WorkQueue(Generic[K]):
         known = self._due.get(entry[2])
         return known is not None and known[0] == entry[0]
 
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
+    def _now(self) -> float:
+        if self._loop is None:  # made before the loop runs; asking for it is a system call
+            self._loop = asyncio.get_running_loop()
+        return self._loop.time()

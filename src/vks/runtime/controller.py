@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import structlog
 from prometheus_client import CollectorRegistry
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
 
 from vks.kube.errors import ApiError, Conflict
 from vks.kube.objects import Key
 from vks.kube.writes import Write, record_writes
 from vks.runtime.informer import Change, Informer
-from vks.runtime.metrics import Metrics
+from vks.runtime.metrics import ControllerMetrics, Metrics
 from vks.runtime.queue import (
     HIGH_PRIORITY,
     LOW_PRIORITY,
@@ -79,10 +79,9 @@ class Controller:
         self._informers: list[tuple[Watch[Any], Informer[Any]]] = []
         self._accepts: Callable[[Key], bool] = lambda _: True
         self._rng = Random()  # noqa: S311 - jitter
-        self._metrics = Metrics(CollectorRegistry())
+        self._metrics = ControllerMetrics(Metrics(CollectorRegistry()), name)
         self._stopping = asyncio.Event()
-        self._tasks: asyncio.TaskGroup | None = None
-        self._releases: set[asyncio.Task[None]] = set()
+        self._held: set[_Held] = set()
         self._log = log.bind(controller=name)
 
     def bind(
@@ -95,23 +94,11 @@ class Controller:
     ) -> None:
         """Connects the controller, once: `informers` in the order of `watches`; keys that
         `accepts` refuses belong to another replica. For the manager."""
-        self._metrics = metrics
+        self._metrics = ControllerMetrics(metrics, self.name)
+        self._metrics.max_concurrent.set(self._workers)
         self._rng = rng
         self._accepts = accepts
         metrics.watch_queue(self.name, self.queue)
-        metrics.max_concurrent.labels(self.name).set(self._workers)
-        for result in ("success", "error", "requeue", "requeue_after"):
-            metrics.reconciles.labels(self.name, result)
-        # From zero on, so that rate() sees the first error.
-        for counter in (
-            metrics.errors,
-            metrics.terminal_errors,
-            metrics.panics,
-            metrics.timeouts,
-            metrics.active_workers,
-            metrics.reconcile_seconds,
-        ):
-            counter.labels(self.name)
         for watch, informer in zip(self.watches, informers, strict=True):
             self._informers.append((watch, informer))
             informer.add_handler(self._handler(watch))
@@ -135,13 +122,15 @@ class Controller:
         """Works until `stop` is called and the running reconciles have ended."""
         if not await self._synced():
             return
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            resync = tasks.create_task(self._resync_forever())
-            workers = [tasks.create_task(self._work()) for _ in range(self._workers)]
-            await asyncio.wait(workers)
-            for task in (resync, *self._releases):
-                task.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                resync = tasks.create_task(self._resync_forever())
+                workers = [tasks.create_task(self._work()) for _ in range(self._workers)]
+                await asyncio.wait(workers)
+                resync.cancel()
+        finally:
+            for held in [*self._held]:
+                held.let_go()
 
     def stop(self) -> None:
         """Takes no more work; what runs is finished, what waits is dropped."""
@@ -185,6 +174,7 @@ class Controller:
             self.enqueue_all()
 
     async def _work(self) -> None:
+        bind_contextvars(controller=self.name)
         while True:
             try:
                 key, priority = await self.queue.get()
@@ -193,24 +183,27 @@ class Controller:
             await self._process(key, priority)
 
     async def _process(self, key: Key, priority: int) -> None:
-        active = self._metrics.active_workers.labels(self.name)
-        active.inc()
+        self._metrics.active_workers.inc()
         unseen: list[tuple[Informer[Any], Write]] = []
         try:
-            with record_writes() as writes, bound_contextvars(controller=self.name, key=str(key)):
+            bind_contextvars(key=str(key))  # for what is logged, until the next one's
+            with record_writes() as writes:
                 outcome = await self._run_once(key)
-            self._metrics.reconciles.labels(self.name, outcome.label).inc()
+            self._metrics.reconciles[outcome.label].inc()
             self._schedule(key, priority, outcome)
             unseen = self._unseen(writes)
         finally:
-            active.dec()
-            if not unseen:
+            self._metrics.active_workers.dec()
+            if unseen:  # the key stays taken, the worker does not
+                self._held.add(_Held(key, unseen, self._let_go))
+            else:
                 self.queue.done(key)
-        if unseen and self._tasks is not None:
-            # The key stays taken, the worker does not.
-            task = self._tasks.create_task(self._release_when_seen(key, unseen))
-            self._releases.add(task)
-            task.add_done_callback(self._releases.discard)
+
+    def _let_go(self, held: _Held, *, late: bool) -> None:
+        self._held.discard(held)
+        if late:
+            self._log.warning("cache is behind its own writes", key=str(held.key))
+        self.queue.done(held.key)
 
     async def _run_once(self, key: Key) -> _Outcome:
         loop = asyncio.get_running_loop()
@@ -240,18 +233,18 @@ class Controller:
             return self._failed()
         except Exception as error:
             if isinstance(error, TimeoutError) and deadline.expired():
-                self._metrics.timeouts.labels(self.name).inc()
+                self._metrics.timeouts.inc()
                 self._log.error("reconcile timed out", seconds=self._timeout)
             else:
-                self._metrics.panics.labels(self.name).inc()
+                self._metrics.panics.inc()
                 self._log.exception("reconcile failed unexpectedly")
             return self._failed()
         finally:
             elapsed = loop.time() - started
-            self._metrics.reconcile_seconds.labels(self.name).observe(elapsed)
+            self._metrics.reconcile_seconds.observe(elapsed)
 
     async def _terminal(self, key: Key, error: Terminal) -> _Outcome:
-        self._metrics.terminal_errors.labels(self.name).inc()
+        self._metrics.terminal_errors.inc()
         self._log.error("reconcile cannot succeed", reason=error.reason, message=error.message)
         failed = self._failed()
         if self._on_terminal is not None:
@@ -263,7 +256,7 @@ class Controller:
         return failed._replace(retry=False)
 
     def _failed(self, retry_after: float | None = None) -> _Outcome:
-        self._metrics.errors.labels(self.name).inc()
+        self._metrics.errors.inc()
         return _Outcome("error", retry_after, retry=True)
 
     def _schedule(self, key: Key, priority: int, outcome: _Outcome) -> None:
@@ -287,17 +280,42 @@ class Controller:
             and not informer.has_seen(write)
         ]
 
-    async def _release_when_seen(
-        self, key: Key, unseen: Sequence[tuple[Informer[Any], Write]]
+
+class _Held:
+    """A key that nobody works on until the caches show what was written under it, or
+    CONSISTENCY_TIMEOUT is over."""
+
+    def __init__(
+        self,
+        key: Key,
+        unseen: Sequence[tuple[Informer[Any], Write]],
+        on_end: Callable[..., None],
     ) -> None:
-        try:
-            async with asyncio.timeout(CONSISTENCY_TIMEOUT):
-                for informer, write in unseen:
-                    await informer.wait_seen(write)
-        except TimeoutError:
-            self._log.warning("cache is behind its own writes", key=str(key))
-        finally:
-            self.queue.done(key)
+        self.key = key
+        self._left = len(unseen)
+        self._ended = False
+        self._on_end = on_end
+        self._timer = asyncio.get_running_loop().call_later(CONSISTENCY_TIMEOUT, self._too_late)
+        for informer, write in unseen:  # none of them has been seen: none is told of at once
+            informer.when_seen(write, self._seen)
+
+    def let_go(self) -> None:
+        """Whatever the caches show."""
+        self._end(late=False)
+
+    def _seen(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._end(late=False)
+
+    def _too_late(self) -> None:
+        self._end(late=True)
+
+    def _end(self, *, late: bool) -> None:
+        if not self._ended:  # what is seen afterwards concerns nobody
+            self._ended = True
+            self._timer.cancel()
+            self._on_end(self, late=late)
 
 
 def _priority(change: Change[Any], watch: Watch[Any]) -> int:

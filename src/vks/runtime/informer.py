@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -74,7 +76,9 @@ class Informer(Generic[T]):
         self._handlers: list[Handler[T]] = []
         self._synced = asyncio.Event()
         self._version = ""
-        self._progress: list[asyncio.Future[None]] = []
+        self._order = itertools.count()
+        self._unseen: list[tuple[int, int, Callable[[], None]]] = []  # (version, order, told)
+        self._unseen_removals: dict[Key, list[Callable[[], None]]] = {}
 
     @property
     def synced(self) -> bool:
@@ -118,12 +122,16 @@ class Informer(Generic[T]):
         cached = self.store.get(write.key)
         return cached is None or cached.metadata.uid != write.uid
 
-    async def wait_seen(self, write: Write) -> None:
-        """Returns once the cache reflects the write."""
-        while not self.has_seen(write):
-            waiter = asyncio.get_running_loop().create_future()
-            self._progress.append(waiter)
-            await waiter
+    def when_seen(self, write: Write, tell: Callable[[], None]) -> None:
+        """Calls `tell` once the cache reflects the write: at once if it does already. It must not
+        raise."""
+        if self.has_seen(write):
+            tell()
+        elif write.resource_version:
+            entry = (int(write.resource_version), next(self._order), tell)
+            heapq.heappush(self._unseen, entry)
+        else:
+            self._unseen_removals.setdefault(write.key, []).append(tell)
 
     # --- the reflector's sink --------------------------------------------------------------
 
@@ -168,10 +176,10 @@ class Informer(Generic[T]):
     def progress(self, resource_version: str) -> None:
         """Everything up to that version is in the store."""
         self._version = resource_version
-        waiters, self._progress = self._progress, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        if self._unseen and resource_version.isdigit():
+            reached = int(resource_version)
+            while self._unseen and self._unseen[0][0] <= reached:
+                heapq.heappop(self._unseen)[2]()
 
     def health(self, error: ApiError | None) -> None:
         """Passes on that the watch broke or works again."""
@@ -187,6 +195,8 @@ class Informer(Generic[T]):
     def _removed(self, key: Key, last_state: T | None = None) -> None:
         if (old := self.store.remove(key)) is not None:
             self._tell(Change(last_state or old, None))
+        for tell in self._unseen_removals.pop(key, ()):
+            tell()
 
     def _tell(self, change: Change[T]) -> None:
         for handler in self._handlers:

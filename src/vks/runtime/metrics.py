@@ -132,10 +132,17 @@ class Metrics:
             registry=registry,
         )
 
+        self._requests: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+
     def request(self, method: str, host: str, code: str, seconds: float) -> None:
         """One request to an API server: a `vks.kube.transport.RequestObserver`."""
-        self.requests.labels(code, method, host).inc()
-        self.request_seconds.labels(method, host).observe(seconds)
+        labels = (method, host, code)
+        known = self._requests.get(labels)
+        if known is None:
+            count = self.requests.labels(code, method, host)
+            known = self._requests[labels] = (count, self.request_seconds.labels(method, host))
+        known[0].inc()
+        known[1].observe(seconds)
 
     def watch_queue(self, name: str, queue: WorkQueue[Any]) -> None:
         """Counts the queue's work from now on, and reports its depth at every scrape."""
@@ -147,6 +154,23 @@ class Metrics:
             self._worked.labels(*labels),
         )
         self._queues.add(name, queue)
+
+
+class ControllerMetrics:
+    """One controller's, looked up once, and from zero on: so that rate() sees the first error."""
+
+    def __init__(self, metrics: Metrics, controller: str) -> None:
+        self.reconciles = {
+            result: metrics.reconciles.labels(controller, result)
+            for result in ("success", "error", "requeue", "requeue_after")
+        }
+        self.errors = metrics.errors.labels(controller)
+        self.terminal_errors = metrics.terminal_errors.labels(controller)
+        self.panics = metrics.panics.labels(controller)
+        self.timeouts = metrics.timeouts.labels(controller)
+        self.reconcile_seconds = metrics.reconcile_seconds.labels(controller)
+        self.max_concurrent = metrics.max_concurrent.labels(controller)
+        self.active_workers = metrics.active_workers.labels(controller)
 
 
 class _ObservedQueue:

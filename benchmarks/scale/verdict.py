@@ -37,7 +37,7 @@ def ratios(ours: Figures, peer: Figures) -> dict[str, float]:
 
 
 def goals(run: Figures) -> list[Goal]:
-    """What the issue of scale asks for, as far as the run says something about it."""
+    """What has to come true at scale, as far as the run says something about it."""
     found = []
     for operation, figures in run["subjects"].get("vks", {}).items():
         if complete(figures):

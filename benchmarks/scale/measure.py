@@ -143,4 +143,5 @@ def figures(recording: Recording, program: str) -> Figures:
         "requests": {name: sum(counts.values()) for name, counts in recording.requests.items()},
         "load": recording.load_by_name(),
         "queues": recording.depth_by_queue(),
+        "waits": recording.wait_by_queue(),
     }

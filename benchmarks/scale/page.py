@@ -131,6 +131,7 @@ def _run(run: Mapping[str, Any]) -> str:
         for operation, one in measured.items():
             parts.append(curves(f"{subject}, {operation}: cores in use", one["load"]))
             parts.append(curves(f"{subject}, {operation}: queue depth", one["queues"]))
+            parts.append(curves(f"{subject}, {operation}: seconds in the queue", one["waits"]))
         parts.append("</div>")
     return "".join(parts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,7 +21,14 @@ _SECONDS = 2.0
 WINDOW = 10.0
 #: How many points of a curve are kept.
 _KEPT = 120
-_COUNTED = ("rest_client_requests_total", "controller_runtime_reconcile_total", "workqueue_depth")
+_WAITED = "workqueue_queue_duration_seconds"
+_COUNTED = (
+    "rest_client_requests_total",
+    "controller_runtime_reconcile_total",
+    "workqueue_depth",
+    f"{_WAITED}_sum",
+    f"{_WAITED}_count",
+)
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MIB = 2**10  # VmHWM is in KiB
 
@@ -58,6 +65,9 @@ class Metrics:
     requests: Counter[str] = field(default_factory=Counter)
     reconciles: Counter[str] = field(default_factory=Counter)
     depth: Counter[str] = field(default_factory=Counter)
+    #: By queue, seconds that all keys together waited in it, and how many those were.
+    waited: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    taken: Counter[str] = field(default_factory=Counter)
 
 
 def parse(text: str, host: str) -> Metrics:
@@ -72,9 +82,14 @@ def parse(text: str, host: str) -> Metrics:
                 found.requests[f"{labels['method']} {labels['code']}"] += int(sample.value)
             elif sample.name == "controller_runtime_reconcile_total":
                 found.reconciles[labels["controller"]] += int(sample.value)
-            elif sample.name == "workqueue_depth":
+            elif sample.name.startswith("workqueue_"):
                 name = labels.get("controller") or labels["name"]
-                found.depth[name] += int(sample.value)
+                if sample.name == "workqueue_depth":
+                    found.depth[name] += int(sample.value)
+                elif sample.name == f"{_WAITED}_sum":
+                    found.waited[name] += sample.value
+                else:
+                    found.taken[name] += int(sample.value)
     return found
 
 
@@ -89,6 +104,8 @@ class Recording:
     reconciles: dict[str, Counter[str]] = field(default_factory=dict)
     #: (second, program, queue, depth), where something was in a queue
     queues: list[tuple[float, str, str, int]] = field(default_factory=list)
+    #: (second, program, queue, seconds that keys had waited in it: the mean since the last sample)
+    waits: list[tuple[float, str, str, float]] = field(default_factory=list)
     #: (second, program, share of a core)
     load: list[tuple[float, str, float]] = field(default_factory=list)
 
@@ -103,8 +120,17 @@ class Recording:
     def depth_by_queue(self) -> dict[str, list[Point]]:
         """Depth over time by PROGRAM/QUEUE, where something was in it: the deepest of moments
         that are thinned out."""
-        named = ((second, f"{name}/{queue}", depth) for second, name, queue, depth in self.queues)
-        return {name: thinned(points, max) for name, points in _series(named).items()}
+        return _by_queue(self.queues)
+
+    def wait_by_queue(self) -> dict[str, list[Point]]:
+        """Seconds in the queue over time by PROGRAM/QUEUE, where keys left it: the longest of
+        moments that are thinned out."""
+        return _by_queue(self.waits)
+
+
+def _by_queue(values: Iterable[tuple[float, str, str, float]]) -> dict[str, list[Point]]:
+    named = ((second, f"{name}/{queue}", value) for second, name, queue, value in values)
+    return {name: thinned(points, max) for name, points in _series(named).items()}
 
 
 def _series(values: Iterable[tuple[float, str, float]]) -> dict[str, list[Point]]:
@@ -174,7 +200,7 @@ async def recorded(
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
         first = {name: await _scrape(session, url, host) for name, url in metrics.items()}
         programs = _Programs(pids)
-        sampler = asyncio.create_task(_sample(recording, session, programs, metrics, host))
+        sampler = asyncio.create_task(_sample(recording, session, programs, metrics, host, first))
         try:
             yield recording
         finally:
@@ -199,8 +225,9 @@ async def _sample(
     programs: _Programs,
     metrics: Mapping[str, str],
     host: str,
+    first: Mapping[str, Metrics],
 ) -> None:
-    moment = time.monotonic()
+    moment, known = time.monotonic(), dict(first)
     while True:
         await asyncio.sleep(_SECONDS)
         now = time.monotonic()
@@ -215,6 +242,20 @@ async def _sample(
             recording.queues += [
                 (second, name, queue, depth) for queue, depth in scraped.depth.items() if depth
             ]
+            recording.waits += [
+                (second, name, queue, wait) for queue, wait in waits(known[name], scraped).items()
+            ]
+            known[name] = scraped
+
+
+def waits(before: Metrics, after: Metrics) -> dict[str, float]:
+    """By queue, the mean wait of the keys that were taken meanwhile. After a restart, when counts
+    are smaller, it says nothing."""
+    return {
+        queue: round((after.waited[queue] - before.waited[queue]) / taken, 4)
+        for queue, count in after.taken.items()
+        if (taken := count - before.taken[queue]) > 0
+    }
 
 
 async def _scrape(session: aiohttp.ClientSession, url: str, host: str) -> Metrics:

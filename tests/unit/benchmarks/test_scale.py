@@ -18,7 +18,7 @@ from benchmarks.scale.page import page
 from benchmarks.scale.plot import ticks
 from benchmarks.scale.progress import Reached, line
 from benchmarks.scale.result import Result
-from benchmarks.scale.sample import Recording, highest, parse, thinned
+from benchmarks.scale.sample import Metrics, Recording, highest, parse, thinned, waits
 from benchmarks.scale.topology import SCALES, Run, Topology
 
 METRICS = """\
@@ -31,6 +31,10 @@ controller_runtime_reconcile_total{controller="verdamachine",result="success"} 7
 controller_runtime_reconcile_total{controller="verdamachine",result="error"} 1
 # TYPE workqueue_depth gauge
 workqueue_depth{name="verdamachine",controller="verdamachine"} 4
+# TYPE workqueue_queue_duration_seconds histogram
+workqueue_queue_duration_seconds_bucket{name="verdamachine",controller="verdamachine",le="+Inf"} 10
+workqueue_queue_duration_seconds_count{name="verdamachine",controller="verdamachine"} 10
+workqueue_queue_duration_seconds_sum{name="verdamachine",controller="verdamachine"} 2.5
 """
 
 
@@ -74,6 +78,13 @@ def test_only_requests_to_the_management_cluster_count() -> None:
     assert metrics.requests == {"PATCH 200": 12, "PATCH 409": 3}
     assert metrics.reconciles == {"verdamachine": 8}
     assert metrics.depth == {"verdamachine": 4}
+
+
+def test_a_wait_is_that_of_the_keys_that_were_taken_meanwhile() -> None:
+    metrics = parse(METRICS, "127.0.0.1:7443")
+    assert waits(Metrics(), metrics) == {"verdamachine": 0.25}
+    assert waits(metrics, metrics) == {}, "nothing was taken"
+    assert waits(metrics, Metrics()) == {}, "it was restarted"
 
 
 def test_queues_are_drained_when_nothing_is_in_them_any_more() -> None:
@@ -144,6 +155,7 @@ def figures(seconds: float, cpu: float, machines: int = 4) -> dict[str, Any]:
         "peakMiB": {"provider": 100.0},
         "load": {"provider": [(1.0, 0.5), (2.0, 0.7)]},
         "queues": {"provider/verdamachine": [(1.0, 3)]},
+        "waits": {"provider/verdamachine": [(1.0, 0.25)]},
     }
 
 
@@ -190,7 +202,7 @@ def test_the_page_stands_alone_and_its_plots_are_well_formed(result: Result) -> 
     text = result.path.with_suffix(".html").read_text()
     assert "http" not in text
     plots = text.split("<svg")[1:]
-    assert len(plots) == 4
+    assert len(plots) == 6
     for plot in plots:
         ElementTree.fromstring("<svg" + plot.partition("</svg>")[0] + "</svg>")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import msgspec
 
@@ -33,8 +33,7 @@ class PoisonObject:
     deleted: bool = False
 
 
-@dataclass(frozen=True)
-class Change(Generic[T]):
+class Change(msgspec.Struct, Generic[T], frozen=True):
     """A watch event of an object; `type` is ADDED, MODIFIED or DELETED."""
 
     type: str
@@ -42,8 +41,7 @@ class Change(Generic[T]):
     resource_version: str
 
 
-@dataclass(frozen=True)
-class Bookmark:
+class Bookmark(msgspec.Struct, frozen=True):
     """Everything up to this resource version has been sent."""
 
     resource_version: str
@@ -138,11 +136,29 @@ def _decode_list_one_by_one(model: type[KubeObject] | Resource, body: bytes) -> 
     return ListPage(items, poison, page.metadata.resource_version, page.metadata.continue_token)
 
 
+@lru_cache(maxsize=256)
+def _change_decoder(model: type[KubeObject] | Resource) -> msgspec.json.Decoder[Any]:
+    item: Any = dict[str, Any] if isinstance(model, Resource) else model
+    fields = [("type", Literal["ADDED", "MODIFIED", "DELETED"]), ("object", item)]
+    return msgspec.json.Decoder(msgspec.defstruct("TypedChange", fields))
+
+
 def decode_event(
     model: type[KubeObject] | Resource, line: bytes
 ) -> Change[Any] | Bookmark | PoisonObject:
     """One line of a watch. Raises the ApiError of an ERROR event, and msgspec.DecodeError
     when the line is no event at all (a cut connection)."""
+    try:
+        change = _change_decoder(model).decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _decode_other_event(model, line)
+    return Change(change.type, change.object, resource_version_of(change.object))
+
+
+def _decode_other_event(
+    model: type[KubeObject] | Resource, line: bytes
+) -> Change[Any] | Bookmark | PoisonObject:
+    """One that is no change of an object, or of one that does not decode."""
     event = _raw_event.decode(line)
     if event.type == "ERROR":
         raise error_from_status(event.object)

@@ -6,10 +6,10 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 from typing import Generic, TypeVar
 
+import msgspec
 import structlog
 
 from vks.kube import codec
@@ -27,8 +27,7 @@ T = TypeVar("T", bound=KubeObject)
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class Change(Generic[T]):
+class Change(msgspec.Struct, Generic[T], frozen=True):
     """What happened to an object: `old` is None when it is new to us, `new` when it is gone.
     `initial` marks objects of the first list."""
 

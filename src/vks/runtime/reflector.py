@@ -27,6 +27,8 @@ T = TypeVar("T", bound=KubeObject)
 
 #: Bookmarks come about once a minute, so a longer silence is a dead connection.
 INACTIVITY_TIMEOUT = 70.0
+#: How exact that is, in seconds: a timer for each batch of events costs more than reading it.
+_TICK = 1.0
 _PAGE = 500
 _BASE_DELAY = 0.1
 _MAX_DELAY = 30.0
@@ -151,7 +153,9 @@ class Reflector(Generic[T]):
             ):
                 self._recovered()
                 async for batch in stream:
-                    watchdog.reschedule(loop.time() + INACTIVITY_TIMEOUT)
+                    ends = loop.time() + INACTIVITY_TIMEOUT
+                    if ends - (watchdog.when() or 0.0) >= _TICK:
+                        watchdog.reschedule(ends)
                     self._take(batch)
                     if not alive:
                         alive = True

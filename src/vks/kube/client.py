@@ -48,7 +48,7 @@ class Client:
     def __init__(
         self, config: ClientConfig, *, user_agent: str = "vks", timeout: float = 30.0
     ) -> None:
-        """`timeout` in seconds bounds every call except watches."""
+        """`timeout` in seconds bounds every call but watches, from when there is a connection."""
         self.config = config
         self._transport = Transport(config, user_agent=user_agent, timeout=timeout)
 

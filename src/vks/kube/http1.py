@@ -17,10 +17,10 @@ _HIGH_WATER = 1024 * 1024
 
 
 class Answer(NamedTuple):
-    """The head of a response; names of headers in lower case."""
+    """The head of a response, as it came; names of headers in lower case."""
 
     status: int
-    headers: dict[str, str]
+    headers: dict[bytes, bytes]
 
 
 class DisconnectedError(ConnectionError):
@@ -40,30 +40,34 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
-        self._headers: dict[str, str] = {}
+        self._headers: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
         self._waiting = 0  # bytes in `_parts`
         self._head: Answer | None = None
         self._complete = True
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
 
-    def send(self, data: bytes) -> None:
-        """Starts an exchange; read its answer before the next one."""
+    def send(self, data: bytes, timeout: float | None = None) -> None:
+        """Starts an exchange; read its answer before the next one. One that is not over after
+        `timeout` seconds fails with TimeoutError."""
         if self._transport is None or self._error is not None:
             raise DisconnectedError("the connection is closed", unanswered=True)
         self._headers, self._parts, self._waiting = {}, [], 0
         self._head, self._complete = None, False
+        if timeout is not None:
+            self._deadline = self._loop.call_later(timeout, self._expire)
         self._transport.write(data)
 
     async def head(self) -> Answer:
-        """The answer's head. Raises DisconnectedError."""
+        """The answer's head. Raises DisconnectedError, TimeoutError."""
         while self._head is None:
             await self._progress()
         return self._head
 
     async def body(self) -> bytes:
-        """The whole body. Raises DisconnectedError."""
+        """The whole body. Raises DisconnectedError, TimeoutError."""
         parts: list[bytes] = []
         while not self._complete:
             if self._waiting > _HIGH_WATER:
@@ -83,6 +87,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Ends the connection at once."""
         self.reusable = False
+        self._disarm()
         if self._transport is not None:
             self._transport.abort()
 
@@ -134,7 +139,7 @@ class Connection(asyncio.Protocol):
         self._fail(DisconnectedError(str(error or "the server hung up"), unanswered=unanswered))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -153,8 +158,17 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._head is not None:
             self._complete = True
+            self._disarm()
             self.reusable = self.reusable and self._parser.should_keep_alive()
             self._wake()
+
+    def _expire(self) -> None:
+        self._fail(TimeoutError("no answer in time"))
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     def _fail(self, error: Exception) -> None:
         if self._error is None:
@@ -163,4 +177,4 @@ class Connection(asyncio.Protocol):
 
 
 def _has_length(head: Answer) -> bool:
-    return "content-length" in head.headers or "transfer-encoding" in head.headers
+    return b"content-length" in head.headers or b"transfer-encoding" in head.headers

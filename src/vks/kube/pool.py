@@ -51,9 +51,12 @@ class Pool:
         self._closed = False
         self._loop = asyncio.get_running_loop()  # to ask for it each time is a system call
 
-    async def send(self, data: bytes, *, safe: bool) -> tuple[Connection, Answer]:
+    async def send(
+        self, data: bytes, *, safe: bool, timeout: float | None = None
+    ) -> tuple[Connection, Answer]:
         """Sends the request `data`; the connection that it went by, and the answer's head. Pass
-        the connection to `release` afterwards.
+        the connection to `release` afterwards. `timeout` in seconds is for the whole answer, from
+        when there is a connection.
 
         A request that is `safe` to send twice is sent again when a kept connection turns out to
         have been closed. Raises OSError (DisconnectedError among them) and TimeoutError.
@@ -65,7 +68,7 @@ class Pool:
                 connection = await self._connect()
             self._busy.add(connection)
             try:
-                connection.send(data)
+                connection.send(data, timeout)
                 return connection, await connection.head()
             except BaseException as error:
                 self.release(connection)

@@ -91,12 +91,11 @@ class Transport:
 
     async def _exchange(self, request: Request) -> bytes:
         try:
-            async with asyncio.timeout(self._timeout):
-                pool, connection, answer = await self._begin(request)
-                try:
-                    body = await connection.body()
-                finally:
-                    pool.release(connection)
+            pool, connection, answer = await self._begin(request, self._timeout)
+            try:
+                body = await connection.body()
+            finally:
+                pool.release(connection)
         except (OSError, TimeoutError) as error:
             raise _no_answer(request, error) from error
         if answer.status >= 300:
@@ -118,14 +117,18 @@ class Transport:
         finally:
             pool.release(connection)
 
-    async def _begin(self, request: Request) -> tuple[Pool, Connection, Answer]:
+    async def _begin(
+        self, request: Request, timeout: float | None = None
+    ) -> tuple[Pool, Connection, Answer]:
         """Sends the request and waits for the head of its answer. Raises Unavailable."""
         started = time.perf_counter()
         code = "<error>"
         try:
             pool = await self._open()
             data = self._encoded(request, await self._current_token())
-            connection, answer = await pool.send(data, safe=request.method == "GET")
+            connection, answer = await pool.send(
+                data, safe=request.method == "GET", timeout=timeout
+            )
             code = str(answer.status)
         except (OSError, TimeoutError, ValueError) as error:
             # ValueError: a URL, certificates or a token that cannot be used.
@@ -142,7 +145,7 @@ class Transport:
         return error_from_status(
             body,
             http_status=answer.status,
-            retry_after=_seconds(answer.headers.get("retry-after", "")),
+            retry_after=_seconds(answer.headers.get(b"retry-after", b"")),
         )
 
     async def _open(self) -> Pool:
@@ -203,5 +206,5 @@ def _no_answer(request: Request, error: Exception) -> Unavailable:
     return Unavailable(f"{request.method} {request.path}: {what}", reason="NoAnswer")
 
 
-def _seconds(text: str) -> float | None:
+def _seconds(text: bytes) -> float | None:
     return float(text) if text.isdigit() else None

@@ -65,9 +65,18 @@ def addresses_patch(node: Node, addresses: tuple[MachineAddress, ...]) -> dict[s
     return {"status": {"addresses": listed}}
 
 
-def node_patch(node: Node, labels: dict[str, str], taints: frozenset[str]) -> list[dict[str, Any]]:
-    """A JSON patch that sets the labels and takes away the taints of these keys, which keep pods
-    off a node that the cloud has not yet vouched for. Empty when there is nothing to do."""
+class NodePatch(NamedTuple):
+    """A JSON patch, and what has to hold for it."""
+
+    tests: list[dict[str, Any]]
+    ops: list[dict[str, Any]]
+
+
+def node_patch(node: Node, labels: dict[str, str], taints: frozenset[str]) -> NodePatch:
+    """Sets the labels and takes away the taints of these keys, which keep pods off a node that the
+    cloud has not yet vouched for. Others change taints too, in the same moments of a node's life:
+    each has to be where it was seen. Without operations when there is nothing to do."""
+    tests: list[dict[str, Any]] = []
     ops: list[dict[str, Any]] = [
         {"op": "add", "path": f"/metadata/labels/{name.replace('/', '~1')}", "value": value}
         for name, value in sorted(labels.items())
@@ -78,9 +87,9 @@ def node_patch(node: Node, labels: dict[str, str], taints: frozenset[str]) -> li
     for index, taint in reversed([*enumerate(node.spec.taints)]):
         if taint.key in taints:
             path = f"/spec/taints/{index}"
-            ops.append({"op": "test", "path": f"{path}/key", "value": taint.key})
+            tests.append({"op": "test", "path": f"{path}/key", "value": taint.key})
             ops.append({"op": "remove", "path": path})
-    return ops
+    return NodePatch(tests, ops)
 
 
 def health_of(node: Node, control_plane: Iterable[Pod] | None) -> Health:

@@ -10,6 +10,7 @@ from vks.kube.client import Client
 from vks.kube.conditions import ConditionSet, conditions_body, says
 from vks.kube.errors import NotFound as ObjectNotFound
 from vks.kube.objects import Key
+from vks.kube.swap import swap
 from vks.provider.cloudcontroller.node import (
     NODE_GRACE,
     UNINITIALIZED,
@@ -103,9 +104,9 @@ class NodeReconciler:
             await remote.client.merge_patch(Node, name, "", patch, subresource="status")
         done = report is not None and report.complete and not report.failed
         taints = frozenset({UNINITIALIZED, USER_SCRIPT} if done else {UNINITIALIZED})
-        ops = node_patch(node, labels_of(node.spec.provider_id, instance_type), taints)
+        tests, ops = node_patch(node, labels_of(node.spec.provider_id, instance_type), taints)
         if ops:
-            await remote.client.json_patch(Node, name, "", ops)
+            await swap(remote.client, node, ops, tests=tests)
 
     async def _show_user_script(
         self, remote: RemoteCluster, node: Node, report: UserScriptStatus | None

@@ -268,9 +268,20 @@ async def test_two_fleets_that_were_asked_for_in_the_same_moment_take_turns(flee
         await asyncio.gather(
             fleet.ask(NAMES[:3], called="all"), fleet.ask(NAMES[2:6], called="beside")
         )
-        await fleet.called("Finished")
-        done = await fleet.called("Finished", "beside")
-    assert states(done) == {"Done": {*NAMES[2:6]}}
+        await fleet.called("Finished", "beside")
+        await fleet.called("Finished", "all")
+        done = [await fleet.found(name) for name in ("all", "beside")]
+        assert [states(one) for one in done] == [{"Done": {*NAMES[:3]}}, {"Done": {*NAMES[2:6]}}]
+
+        fleet.work.stuck.add(NAMES[9])
+        await fleet.ask(NAMES[8:], called="later")
+
+        async def at_its_last() -> bool:
+            return NAMES[9] in fleet.work.journal
+
+        await eventually(at_its_last)
+        done = [await fleet.found(name) for name in ("all", "beside")]
+        assert [one.status.phase for one in done] == ["Finished", "Finished"]
     assert fleet.most == 1
 
 

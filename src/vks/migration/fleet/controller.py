@@ -66,7 +66,7 @@ class FleetReconciler:
         if fleet is None or fleet.deleting:
             return DONE
         turn = has_its_turn(fleet, self._fleets.list(key.namespace))
-        if not turn and not has_begun(fleet):
+        if not turn and not has_begun(fleet) and fleet.status.phase != "Finished":
             return await self._wait(fleet)
         now = self._clock.now()
         seen = {name: self._look(Key(key.namespace, name)) for name in fleet.spec.clusters}

@@ -48,7 +48,7 @@ class Client:
     def __init__(
         self, config: ClientConfig, *, user_agent: str = "vks", timeout: float = 30.0
     ) -> None:
-        """`timeout` in seconds bounds every call but watches, from when there is a connection."""
+        """`timeout` in seconds bounds every call but watches, and to connect for it."""
         self.config = config
         self._transport = Transport(config, user_agent=user_agent, timeout=timeout)
 

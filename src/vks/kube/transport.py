@@ -158,7 +158,8 @@ class Transport:
                         proxy_url=self._config.proxy_url,
                         tls_name=self._config.tls_server_name,
                     )
-                    self._pool = Pool(endpoint, connect_timeout=_CONNECT_TIMEOUT)
+                    patience = min(_CONNECT_TIMEOUT, self._timeout)
+                    self._pool = Pool(endpoint, connect_timeout=patience)
         if self._closed:
             raise Unavailable("the client is closed", reason="ClientClosed")
         return self._pool

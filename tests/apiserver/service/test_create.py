@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.apiserver.service.conftest import Vks
 from tests.support.service import cluster_request, until
 
 from vks.kube.errors import NotFound
+from vks.kube.objects import Key
 from vks.resources.clusterapi import Cluster, KubeadmControlPlane, MachineDeployment
 from vks.resources.core import Secret
 from vks.resources.managedcluster import ManagedCluster
@@ -18,6 +20,9 @@ from vks.resources.nodepool import NodePool
 from vks.resources.operation import Operation
 from vks.resources.verdacluster import VerdaCluster
 from vks.resources.verdamachine import VerdaMachineTemplate
+from vks.service.caches import Caches
+from vks.service.managedcluster.observe import Observed, observe
+from vks.service.operation import controller
 
 
 async def created(vks: Vks, name: str = "demo", **more: Any) -> dict[str, Any]:
@@ -45,6 +50,30 @@ async def test_a_request_becomes_the_objects_of_a_cluster(vks: Vks) -> None:
     infrastructure = await vks.client.get(VerdaCluster, "demo", vks.namespace)
     assert set(infrastructure.spec.failure_domains) == {"tokyo-1", "tokyo-2", "tokyo-3"}
     await vks.client.get(Cluster, "demo", vks.namespace)
+
+
+async def test_a_cluster_that_the_cache_does_not_show_yet_is_not_taken_for_deleted(
+    vks: Vks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the operation has been reported to do before."""
+    looks = 0
+
+    def late(caches: Caches, key: Key) -> Observed:
+        nonlocal looks
+        looks += 1
+        seen = observe(caches, key)
+        return dataclasses.replace(seen, cluster=None) if looks <= 5 else seen
+
+    monkeypatch.setattr(controller, "observe", late)
+    operation = (await created(vks))["id"]
+
+    async def seen_at_last() -> bool:
+        return looks > 5
+
+    await until(seen_at_last)
+    found = await vks.client.get(Operation, operation, vks.namespace)
+    assert found.status.finished is None
+    assert found.status.error is None
 
 
 async def test_the_project_gets_credentials_that_are_scoped_to_it(vks: Vks) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from vks.kube.apply import Applier
+from vks.kube.errors import NotFound
 from vks.kube.objects import Key, KubeObject
 from vks.kube.times import rfc3339
 from vks.resources.clusterapi import Cluster, KubeadmControlPlane, Machine, MachineDeployment
@@ -23,9 +24,11 @@ from vks.service.caches import Caches, cluster_keys, of_cluster
 from vks.service.config import Retention
 from vks.service.managedcluster.observe import observe
 from vks.service.nodeaction.executor import TYPES, NodeActions
-from vks.service.operation.steps import progress_of, status_of
+from vks.service.operation.steps import DELETED, progress_of, status_of
 
 NAME = "vks-operation"
+#: Seconds after which a look at what a cache does not show yet is repeated.
+_AGAIN = 0.2
 
 
 class OperationReconciler:
@@ -49,12 +52,29 @@ class OperationReconciler:
             progress, again = await self._nodes.advance(operation, seen, now)
         else:
             progress, again = progress_of(operation, seen), None
+            if (
+                progress.error
+                and progress.error.code == DELETED
+                and await self._is_there(operation)
+            ):
+                return Result(requeue_after=_AGAIN)
         body = {
             "metadata": {"name": key.name, "namespace": key.namespace},
             "status": status_of(operation, progress, rfc3339(now)),
         }
         await self._status.apply(Operation, body, observed=operation, subresource="status")
         return Result(requeue_after=again)
+
+    async def _is_there(self, operation: Operation) -> bool:
+        """Asks the API server: what a cache does not show may be on its way there, and an operation
+        that has failed has failed for good."""
+        target, namespace = operation.spec.target, operation.metadata.namespace
+        model = ManagedCluster if target.kind == "ManagedCluster" else NodePool
+        try:
+            found: KubeObject = await self._client.get(model, target.name, namespace)
+        except NotFound:
+            return False
+        return found.metadata.uid == target.uid and not found.deleting
 
     async def _expire(self, operation: Operation, now: datetime) -> Result:
         """Keeps the newest operations of a cluster, for as long as the configuration says."""

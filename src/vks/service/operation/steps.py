@@ -25,6 +25,7 @@ from vks.service.operation.upgrade import upgrade_error, upgrade_steps
 #: or for quota does.
 _FAILED_REASONS = ("NodeStartupTimeout", "ServerFailed", "ServerError", "UserScriptFailed")
 _MAX_DETAILS = 4000
+DELETED = "TargetDeleted"
 
 
 def progress_of(operation: Operation, seen: Observed) -> Progress:
@@ -47,7 +48,7 @@ def _abandoned(operation: Operation, seen: Observed) -> OperationError | None:
         return None
     if found is None and not _was_seen(operation):
         return None  # the cache may not have shown it yet
-    return OperationError(code="TargetDeleted", message=f"{target.name} was deleted meanwhile")
+    return OperationError(code=DELETED, message=f"{target.name} was deleted meanwhile")
 
 
 def _was_seen(operation: Operation) -> bool:

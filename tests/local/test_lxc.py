@@ -47,17 +47,19 @@ async def backend(instance: Instance, fabric: Fabric, image: Path) -> AsyncItera
 
 
 def monitors(instance: Instance) -> list[int]:
-    """LXC's processes of the instance, from the process list."""
+    """LXC's processes of the instance, from the process list; but for their children, which have
+    that name too until they become a container's first process."""
     name = f"[lxc monitor] {instance.home}".encode()
-    found = []
+    found: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 if (entry / "cmdline").read_bytes().startswith(name):
-                    found.append(int(entry.name))
+                    stat = (entry / "stat").read_text().rpartition(") ")[2]
+                    found[int(entry.name)] = int(stat.split()[1])
             except (FileNotFoundError, ProcessLookupError):
                 continue
-    return found
+    return [pid for pid, parent in found.items() if parent not in found]
 
 
 def children(pid: int) -> list[int]:

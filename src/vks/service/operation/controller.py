@@ -52,11 +52,8 @@ class OperationReconciler:
             progress, again = await self._nodes.advance(operation, seen, now)
         else:
             progress, again = progress_of(operation, seen), None
-            if (
-                progress.error
-                and progress.error.code == DELETED
-                and await self._is_there(operation)
-            ):
+            gone = progress.error is not None and progress.error.code == DELETED
+            if gone and await self._is_there(operation):
                 return Result(requeue_after=_AGAIN)
         body = {
             "metadata": {"name": key.name, "namespace": key.namespace},

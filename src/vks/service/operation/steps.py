@@ -40,19 +40,14 @@ def progress_of(operation: Operation, seen: Observed) -> Progress:
 
 
 def _abandoned(operation: Operation, seen: Observed) -> OperationError | None:
-    """A change of something that is being deleted, or is gone, never ends otherwise."""
+    """A change of something that is being deleted, or is gone, never ends otherwise. What a cache
+    does not show may be on its way there: ask before you believe it."""
     target = operation.spec.target
     candidates = [seen.cluster] if target.kind == "ManagedCluster" else [*seen.pools]
     found = next((c for c in candidates if c is not None and c.metadata.uid == target.uid), None)
     if found is not None and not found.deleting:
         return None
-    if found is None and not _was_seen(operation):
-        return None  # the cache may not have shown it yet
     return OperationError(code=DELETED, message=f"{target.name} was deleted meanwhile")
-
-
-def _was_seen(operation: Operation) -> bool:
-    return bool(operation.status.steps)
 
 
 def _create_cluster(_: Operation, seen: Observed) -> list[Step]:

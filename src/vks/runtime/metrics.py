@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from vks.runtime.instruments import Count, Counter, Distribution, Histogram
 from vks.runtime.queue import WorkQueue
 
 _RECONCILE_BUCKETS = (
@@ -132,7 +133,7 @@ class Metrics:
             registry=registry,
         )
 
-        self._requests: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+        self._requests: dict[tuple[str, str, str], tuple[Count, Distribution]] = {}
 
     def request(self, method: str, host: str, code: str, seconds: float) -> None:
         """One request to an API server: a `vks.kube.transport.RequestObserver`."""
@@ -177,7 +178,7 @@ class _ObservedQueue:
     """A `QueueObserver` that counts."""
 
     def __init__(
-        self, adds: Counter, retries: Counter, waited: Histogram, worked: Histogram
+        self, adds: Count, retries: Count, waited: Distribution, worked: Distribution
     ) -> None:
         self._adds = adds
         self._retries = retries

@@ -12,15 +12,21 @@ from typing import NamedTuple, cast
 
 import httptools
 
+from vks.kube.alarm import Alarm
+
 #: A stream that is not read is not received either, once that many bytes wait.
 _HIGH_WATER = 1024 * 1024
 
 
 class Answer(NamedTuple):
-    """The head of a response, as it came; names of headers in lower case."""
+    """The head of a response, as it came."""
 
     status: int
     headers: dict[bytes, bytes]
+
+    def header(self, name: bytes) -> bytes | None:
+        """The header of that name, which is in lower case."""
+        return next((v for known, v in self.headers.items() if known.lower() == name), None)
 
 
 class DisconnectedError(ConnectionError):
@@ -39,25 +45,27 @@ class Connection(asyncio.Protocol):
         self.reusable = True
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._headers: dict[bytes, bytes] = {}  # of the head that arrives just now
+        self.on_header = self._headers.__setitem__
         self._parser = httptools.HttpResponseParser(self)
-        self._headers: dict[bytes, bytes] = {}
         self._parts: list[bytes] = []
         self._waiting = 0  # bytes in `_parts`
         self._head: Answer | None = None
         self._complete = True
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._deadline: asyncio.TimerHandle | None = None
+        self._limit = Alarm(self._loop, self._expire)
 
     def send(self, data: bytes, timeout: float | None = None) -> None:
         """Starts an exchange; read its answer before the next one. One that is not over after
         `timeout` seconds fails with TimeoutError."""
         if self._transport is None or self._error is not None:
             raise DisconnectedError("the connection is closed", unanswered=True)
-        self._headers, self._parts, self._waiting = {}, [], 0
+        self._headers.clear()
+        self._parts, self._waiting = [], 0
         self._head, self._complete = None, False
         if timeout is not None:
-            self._deadline = self._loop.call_later(timeout, self._expire)
+            self._limit.set(timeout)
         self._transport.write(data)
 
     async def head(self) -> Answer:
@@ -87,7 +95,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Ends the connection at once."""
         self.reusable = False
-        self._disarm()
+        self._limit.close()
         if self._transport is not None:
             self._transport.abort()
 
@@ -133,20 +141,18 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.reusable = False
+        self._limit.close()
         if error is None and self._head is not None and not _has_length(self._head):
             self._complete = True  # such a body ends with the connection
         unanswered = self._head is None and not self._headers
         self._fail(DisconnectedError(str(error or "the server hung up"), unanswered=unanswered))
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.lower()] = value
-
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status >= 200:  # before it come only interim answers
-            self._head = Answer(status, self._headers)
+            self._head = Answer(status, self._headers.copy())
             self._wake()
-        self._headers = {}
+        self._headers.clear()
 
     def on_body(self, data: bytes) -> None:
         self._parts.append(data)
@@ -158,17 +164,12 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._head is not None:
             self._complete = True
-            self._disarm()
+            self._limit.clear()
             self.reusable = self.reusable and self._parser.should_keep_alive()
             self._wake()
 
     def _expire(self) -> None:
         self._fail(TimeoutError("no answer in time"))
-
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
 
     def _fail(self, error: Exception) -> None:
         if self._error is None:
@@ -177,4 +178,4 @@ class Connection(asyncio.Protocol):
 
 
 def _has_length(head: Answer) -> bool:
-    return b"content-length" in head.headers or b"transfer-encoding" in head.headers
+    return bool(head.header(b"content-length") or head.header(b"transfer-encoding"))

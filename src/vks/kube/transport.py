@@ -145,7 +145,7 @@ class Transport:
         return error_from_status(
             body,
             http_status=answer.status,
-            retry_after=_seconds(answer.headers.get(b"retry-after", b"")),
+            retry_after=_seconds(answer.header(b"retry-after")),
         )
 
     async def _open(self) -> Pool:
@@ -207,5 +207,5 @@ def _no_answer(request: Request, error: Exception) -> Unavailable:
     return Unavailable(f"{request.method} {request.path}: {what}", reason="NoAnswer")
 
 
-def _seconds(text: bytes) -> float | None:
-    return float(text) if text.isdigit() else None
+def _seconds(text: bytes | None) -> float | None:
+    return float(text) if text and text.isdigit() else None

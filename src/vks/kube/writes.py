@@ -6,9 +6,9 @@ are not recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
+from types import TracebackType
 from typing import Any, NamedTuple
 
 from vks.kube.objects import Key, KubeObject, Resource
@@ -29,15 +29,26 @@ class Write(NamedTuple):
 _record: ContextVar[list[Write] | None] = ContextVar("kube_writes", default=None)
 
 
-@contextmanager
-def record_writes() -> Iterator[list[Write]]:
-    """Collects the confirmed writes of this task and the tasks that it starts."""
-    writes: list[Write] = []
-    token = _record.set(writes)
-    try:
-        yield writes
-    finally:
-        _record.reset(token)
+class WriteRecord:
+    """`with WriteRecord() as writes:` collects the confirmed writes of this task and the tasks
+    that it starts."""
+
+    def __init__(self) -> None:
+        self._token: Token[list[Write] | None] | None = None
+
+    def __enter__(self) -> list[Write]:
+        writes: list[Write] = []
+        self._token = _record.set(writes)
+        return writes
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._token is not None:
+            _record.reset(self._token)
 
 
 def note_write(client: object, resource: Resource, body: KubeObject | Mapping[str, Any]) -> None:

@@ -14,8 +14,10 @@ from structlog.contextvars import bind_contextvars
 
 from vks.kube.errors import ApiError, Conflict
 from vks.kube.objects import Key
-from vks.kube.writes import Write, record_writes
+from vks.kube.writes import Write, WriteRecord
+from vks.runtime.deadline import Deadline
 from vks.runtime.informer import Change, Informer
+from vks.runtime.logs import reconciled_key
 from vks.runtime.metrics import ControllerMetrics, Metrics
 from vks.runtime.queue import (
     HIGH_PRIORITY,
@@ -82,6 +84,7 @@ class Controller:
         self._metrics = ControllerMetrics(Metrics(CollectorRegistry()), name)
         self._stopping = asyncio.Event()
         self._held: set[_Held] = set()
+        self._active = 0
         self._log = log.bind(controller=name)
 
     def bind(
@@ -96,6 +99,7 @@ class Controller:
         `accepts` refuses belong to another replica. For the manager."""
         self._metrics = ControllerMetrics(metrics, self.name)
         self._metrics.max_concurrent.set(self._workers)
+        self._metrics.active_workers.set_function(lambda: self._active)
         self._rng = rng
         self._accepts = accepts
         metrics.watch_queue(self.name, self.queue)
@@ -161,7 +165,8 @@ class Controller:
         def on_change(change: Change[Any]) -> None:
             priority = _priority(change, watch)
             for key in watch.keys(change):
-                self._enqueue(key, priority)
+                if self._accepts(key):
+                    self.queue.add(key, priority)
 
         return on_change
 
@@ -175,27 +180,30 @@ class Controller:
 
     async def _work(self) -> None:
         bind_contextvars(controller=self.name)
-        while True:
-            try:
+        deadline = Deadline(self._timeout)
+        try:
+            while True:
                 key, priority = await self.queue.get()
-            except QueueShutDownError:
-                return
-            await self._process(key, priority)
+                await self._process(key, priority, deadline)
+        except QueueShutDownError:
+            return
+        finally:
+            deadline.close()
 
-    async def _process(self, key: Key, priority: int) -> None:
-        self._metrics.active_workers.inc()
+    async def _process(self, key: Key, priority: int, deadline: Deadline) -> None:
+        self._active += 1
         unseen: list[tuple[Informer[Any], Write]] = []
         try:
-            bind_contextvars(key=str(key))  # for what is logged, until the next one's
-            with record_writes() as writes:
-                outcome = await self._run_once(key)
+            reconciled_key.set(key)  # until the next one's
+            with WriteRecord() as writes:
+                outcome = await self._run_once(key, deadline)
             self._metrics.reconciles[outcome.label].inc()
             self._schedule(key, priority, outcome)
             unseen = self._unseen(writes)
         finally:
-            self._metrics.active_workers.dec()
+            self._active -= 1
             if unseen:  # the key stays taken, the worker does not
-                self._held.add(_Held(key, unseen, self._let_go))
+                self._held.add(_Held(key, unseen, deadline.loop, self._let_go))
             else:
                 self.queue.done(key)
 
@@ -205,11 +213,10 @@ class Controller:
             self._log.warning("cache is behind its own writes", key=str(held.key))
         self.queue.done(held.key)
 
-    async def _run_once(self, key: Key) -> _Outcome:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
+    async def _run_once(self, key: Key, deadline: Deadline) -> _Outcome:
+        started = deadline.loop.time()
         try:
-            async with asyncio.timeout(self._timeout) as deadline:
+            with deadline:
                 result = await self._reconcile(key)
             return _Outcome(_label(result), result.requeue_after)
         except Waiting as waiting:
@@ -232,7 +239,7 @@ class Controller:
             self._log.exception("reconcile awaited a cancelled task")
             return self._failed()
         except Exception as error:
-            if isinstance(error, TimeoutError) and deadline.expired():
+            if isinstance(error, TimeoutError) and deadline.expired:
                 self._metrics.timeouts.inc()
                 self._log.error("reconcile timed out", seconds=self._timeout)
             else:
@@ -240,8 +247,7 @@ class Controller:
                 self._log.exception("reconcile failed unexpectedly")
             return self._failed()
         finally:
-            elapsed = loop.time() - started
-            self._metrics.reconcile_seconds.observe(elapsed)
+            self._metrics.reconcile_seconds.observe(deadline.loop.time() - started)
 
     async def _terminal(self, key: Key, error: Terminal) -> _Outcome:
         self._metrics.terminal_errors.inc()
@@ -289,13 +295,14 @@ class _Held:
         self,
         key: Key,
         unseen: Sequence[tuple[Informer[Any], Write]],
+        loop: asyncio.AbstractEventLoop,
         on_end: Callable[..., None],
     ) -> None:
         self.key = key
         self._left = len(unseen)
         self._ended = False
         self._on_end = on_end
-        self._timer = asyncio.get_running_loop().call_later(CONSISTENCY_TIMEOUT, self._too_late)
+        self._timer = loop.call_later(CONSISTENCY_TIMEOUT, self._too_late)
         for informer, write in unseen:  # none of them has been seen: none is told of at once
             informer.when_seen(write, self._seen)
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextvars import ContextVar
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+#: The key of the reconcile that this is a part of. What is logged says so.
+reconciled_key: ContextVar[object] = ContextVar("reconciled_key", default=None)
 
 
 def configure_logging(level: str = "info") -> None:
@@ -13,6 +18,7 @@ def configure_logging(level: str = "info") -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _add_key,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -23,3 +29,10 @@ def configure_logging(level: str = "info") -> None:
         ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _add_key(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    key = reconciled_key.get()
+    if key is not None:
+        event.setdefault("key", str(key))
+    return event

@@ -164,7 +164,7 @@ class WorkQueue(Generic[K]):
                 return item
             if self._shutting_down:
                 raise QueueShutDownError
-            waiter = asyncio.get_running_loop().create_future()
+            waiter = self._running_loop().create_future()
             self._getters.append(waiter)
             try:
                 await waiter
@@ -243,7 +243,7 @@ class WorkQueue(Generic[K]):
                 return
             self._timer.cancel()
         self._timer_due = due  # uvloop's handles do not tell
-        self._timer = asyncio.get_running_loop().call_at(due, self._fire)
+        self._timer = self._running_loop().call_at(due, self._fire)
 
     def _fire(self) -> None:
         self._timer = None
@@ -260,6 +260,9 @@ class WorkQueue(Generic[K]):
         return known is not None and known[0] == entry[0]
 
     def _now(self) -> float:
+        return self._running_loop().time()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:  # made before the loop runs; asking for it is a system call
             self._loop = asyncio.get_running_loop()
-        return self._loop.time()
+        return self._loop

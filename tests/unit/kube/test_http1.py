@@ -63,6 +63,17 @@ async def test_an_answer_is_the_same_wherever_it_is_cut(answer: bytes) -> None:
         assert connection.at_rest
 
 
+async def test_headers_are_found_however_a_server_writes_their_names() -> None:
+    connection, _ = connect()
+    connection.data_received(b"HTTP/1.1 429 Slow\r\nRETRY-after: 3\r\nContent-Length: 0\r\n\r\n")
+    answer = await connection.head()
+    assert answer.header(b"retry-after") == b"3"
+    assert answer.header(b"location") is None
+    connection.send(b"again")
+    connection.data_received(LENGTH)
+    assert (await connection.head()).header(b"retry-after") is None
+
+
 async def test_one_connection_carries_many_answers() -> None:
     connection, wire = connect()
     for answer in (LENGTH, CHUNKED, LENGTH):

@@ -198,16 +198,16 @@ class LineSplitter:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The lines that `chunk` completes; empty lines are skipped."""
-        *complete, rest = chunk.split(b"\n")
-        lines: list[bytes] = []
-        for piece in complete:
-            self._parts.append(piece)
-            if line := b"".join(self._parts):
-                lines.append(line)
+        first, *others = chunk.split(b"\n")
+        if not others:
+            self._parts.append(first)
+            return []
+        if self._parts:
+            first = b"".join((*self._parts, first))
             self._parts.clear()
-        if rest:
+        if rest := others.pop():
             self._parts.append(rest)
-        return lines
+        return [line for line in (first, *others) if line]
 
 
 @contextmanager

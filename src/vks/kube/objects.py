@@ -41,6 +41,9 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
+#: What Key() does in the end, without its call in Python: keys are made all the time.
+_new = tuple.__new__
+
 #: Words that Kubernetes writes in capitals when they are not the first (API conventions).
 _ACRONYMS = {
     **{"id": "ID", "ids": "IDs", "cidr": "CIDR", "cidrs": "CIDRs", "ip": "IP"},
@@ -103,7 +106,8 @@ class KubeObject(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename=jso
 
     @property
     def key(self) -> Key:
-        return Key(self.metadata.namespace, self.metadata.name)
+        meta = self.metadata
+        return _new(Key, (meta.namespace, meta.name))
 
     @property
     def deleting(self) -> bool:

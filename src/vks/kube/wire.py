@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,9 @@ Body = Mapping[str, Any] | msgspec.Struct
 
 #: What a watch yields: the events that arrived together.
 Batch = list[Change[Any] | Bookmark | PoisonObject]
+
+#: What needs no quoting in a path: nearly every name.
+_is_plain = re.compile(r"[A-Za-z0-9._-]*").fullmatch
 
 _PARTIAL = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 
@@ -57,13 +61,17 @@ def document(resource: Resource, body: Body) -> dict[str, Any]:
 def path(resource: Resource, namespace: str, name: str = "", subresource: str | None = None) -> str:
     parts = [resource.base_path]
     if namespace and resource.namespaced:
-        parts += ["namespaces", quote(namespace, safe="")]
+        parts += ["namespaces", _quoted(namespace)]
     parts.append(resource.plural)
     if name:
-        parts.append(quote(name, safe=""))
+        parts.append(_quoted(name))
     if subresource:
         parts.append(subresource)
     return "/".join(parts)
+
+
+def _quoted(name: str) -> str:
+    return name if _is_plain(name) else quote(name, safe="")
 
 
 def selectors(label_selector: str | None, field_selector: str | None) -> dict[str, str]:

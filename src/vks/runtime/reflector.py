@@ -100,13 +100,14 @@ class Reflector(Generic[T]):
         self._rng = rng
         self._backoff = Backoff(rng, base=_BASE_DELAY, limit=_MAX_DELAY)
         self._version = ""
+        self._number: int | None = None  # the version, when it is comparable
         self._log = log.bind(kind=model.resource.kind)
 
     def switch(self, source: ListWatcher) -> None:
         """Follows another server, or the same one with other credentials, from now on; what
         the sink has is compared with a new list. Not while `run` runs."""
         self._source = source
-        self._version = ""
+        self._forget()
         self._backoff.reset()
 
     async def run(self) -> None:
@@ -189,20 +190,23 @@ class Reflector(Generic[T]):
     def _is_older(self, version: str) -> bool:
         # Versions of one kind are comparable (KEP-5504). Equal is not older: objects that
         # expire together are deleted in one revision.
-        numeric = version.isdigit() and self._version.isdigit()
-        return numeric and int(version) < int(self._version)
+        return self._number is not None and version.isdigit() and int(version) < self._number
 
     def _advance(self, version: str) -> None:
         if version:
             self._version = version
+            self._number = int(version) if version.isdigit() else None
             self._sink.progress(version)
+
+    def _forget(self) -> None:
+        self._version, self._number = "", None
 
     def _after(self, error: ApiError) -> float:
         """Notes the error; returns the pause before the next attempt."""
         if isinstance(error, Gone) or any(
             cause.reason == "ResourceVersionTooLarge" for cause in error.causes
         ):
-            self._version = ""
+            self._forget()
         if type(error) is not type(self.error):
             self._log.warning("watch interrupted", reason=error.reason, error=error.message)
         broke = self.error is None

@@ -75,8 +75,10 @@ class Watch(Generic[T]):
         """The keys that the change concerns."""
         if self.predicate is not None and not self.predicate(change):
             return set()
-        present = [obj for obj in (change.old, change.new) if obj is not None]
-        return {key for obj in present for key in self.map_to_keys(obj)}
+        old, new = change.old, change.new
+        if old is None or new is None:
+            return {*self.map_to_keys(change.object)}
+        return {*self.map_to_keys(old), *self.map_to_keys(new)}
 
 
 class Source(Protocol):

@@ -21,6 +21,7 @@ from tests.support.migration import (
     PATIENCE,
     Story,
     legacy_cluster,
+    outlived,
     unnoticed,
 )
 
@@ -100,16 +101,8 @@ def test_a_control_plane_that_dies_while_another_is_prepared_is_built_anew(
     old: Story, record_property: Record
 ) -> None:
     old.plan()  # nothing hinders another attempt
-    with old.used() as counts:
-        old.start("Prepared")
+    with outlived(old, "Prepared", old.lose_a_control_plane, record_property):
         old.doing("restarts its API server")
-        lost = old.lose_a_control_plane()
-        old.reached("Prepared")
-        until(old.whole, bool, PATIENCE)
-
-    record_property("lost", lost)
-    unnoticed(counts, record_property)
-    assert lost not in old.members()
     old.looks_like_kubeadms()
 
 
@@ -172,17 +165,8 @@ def test_what_convert_has_replaced_is_built_anew(old: Story, record_property: Re
 def test_a_worker_that_dies_while_the_cluster_is_adopted_is_replaced(
     old: Story, record_property: Record
 ) -> None:
-    slots = old.slots("edge")
-    with old.used() as counts:
-        old.start("Adopted")
-        lost = old.lose_a_worker()
-        old.reached("Adopted")
-        until(old.whole, bool, PATIENCE)
-
-    record_property("lost", lost)
-    unnoticed(counts, record_property)
-    assert lost not in old.members()
-    assert old.slots("edge").keys() == slots.keys()
+    with outlived(old, "Adopted", old.lose_a_worker, record_property):
+        pass
 
 
 def test_converting_goes_unnoticed_although_controllers_are_killed_and_a_node_dies(
@@ -211,7 +195,7 @@ def test_after_finalizing_nothing_is_left_of_the_legacy_provisioner_although_a_n
 ) -> None:
     before = old.servers()
     with nobody_notices(old, record_property, every=4.0):
-        old.vks("migration", "finalize", "old", "--yes", "--no-wait")
+        old.finalize()
         lost = old.lose_a_worker()
         old.reached("Finalized")
         until(old.whole, bool, PATIENCE)

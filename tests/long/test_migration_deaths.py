@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from tests.support.localregion import until
-from tests.support.migration import PATIENCE, Story, legacy_cluster, unnoticed
+from tests.support.migration import PATIENCE, Story, legacy_cluster, outlived
 
 pytestmark = [
     pytest.mark.timeout(2400),
@@ -26,31 +25,11 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         yield story
 
 
-@contextmanager
-def outlived(old: Story, phase: str, record: Record) -> Iterator[None]:
-    """The phase has begun, and goes on after the block, when one of the control planes dies."""
-    slots = old.slots("edge")
-    with old.used() as counts:
-        if phase == "Finalized":
-            old.vks("migration", "finalize", "old", "--yes", "--no-wait")
-        else:
-            old.start(phase)
-        yield
-        lost = old.lose_a_control_plane()
-        old.reached(phase)
-        until(old.whole, bool, PATIENCE)
-    assert lost not in old.members()
-    record("lost", lost)
-    unnoticed(counts, record)
-    assert old.slots("edge").keys() == slots.keys()
-    old.keeps()
-
-
 def test_a_control_plane_dies_while_another_is_prepared(
     old: Story, record_property: Record
 ) -> None:
     old.plan()
-    with outlived(old, "Prepared", record_property):
+    with outlived(old, "Prepared", old.lose_a_control_plane, record_property):
         old.doing("restarts its API server")
     old.looks_like_kubeadms()
 
@@ -58,19 +37,19 @@ def test_a_control_plane_dies_while_another_is_prepared(
 def test_a_control_plane_dies_while_the_cluster_is_adopted(
     old: Story, record_property: Record
 ) -> None:
-    with outlived(old, "Adopted", record_property):
+    with outlived(old, "Adopted", old.lose_a_control_plane, record_property):
         until(old.machine_names, bool, PATIENCE)
 
 
 def test_a_control_plane_dies_while_another_joins(old: Story, record_property: Record) -> None:
     """etcd takes no new member then, and Cluster API replaces none: the newcomer goes first."""
     known = old.machine_names()
-    with outlived(old, "Converted", record_property):
+    with outlived(old, "Converted", old.lose_a_control_plane, record_property):
         until(old.machine_names, lambda found: found - known, PATIENCE)
 
 
 def test_a_control_plane_dies_while_nothing_is_left_of_the_past(
     old: Story, record_property: Record
 ) -> None:
-    with outlived(old, "Finalized", record_property):
+    with outlived(old, "Finalized", old.lose_a_control_plane, record_property):
         pass

@@ -73,6 +73,9 @@ class Story(Lifecycle):
         """And go on with what this is for."""
         self.vks("migration", "start", self.name, "--until", until, "--no-wait")
 
+    def finalize(self) -> None:
+        self.vks("migration", "finalize", self.name, "--yes", "--no-wait")
+
     def go_back(self, until: str = "Planned") -> None:
         self.vks("migration", "rollback", self.name, "--until", until, "--yes", "--no-wait")
 
@@ -279,6 +282,29 @@ def legacy_cluster(purpose: str, directory: Path) -> Iterator[Story]:
         finally:
             region.purge()
     assert leftovers.of_region(region.name) == []
+
+
+@contextmanager
+def outlived(
+    old: Story, phase: str, lose: Callable[[], str], record: Callable[[str, Any], None]
+) -> Iterator[None]:
+    """The phase has begun. After the block a node dies, and the phase goes on to its end, with as
+    many nodes as before; nobody notices."""
+    slots = old.slots("edge")
+    with old.used() as counts:
+        if phase == "Finalized":
+            old.finalize()
+        else:
+            old.start(phase)
+        yield
+        lost = lose()
+        old.reached(phase)
+        until(old.whole, bool, PATIENCE)
+    record("lost", lost)
+    unnoticed(counts, record)
+    assert lost not in old.members()
+    assert old.slots("edge").keys() == slots.keys()
+    old.keeps()
 
 
 def unnoticed(counts: dict[str, Any], record: Callable[[str, Any], None]) -> None:

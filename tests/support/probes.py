@@ -182,11 +182,11 @@ class Probes:
         except (aiohttp.ClientError, TimeoutError, RefusedError, OSError):
             return
         self._taking_part = [address(node) for node in found["items"] if takes_part(node)]
+        self._choose()
         await asyncio.gather(*(self._check(node) for node in self._taking_part))
 
     async def _check(self, node: str) -> None:
         """A node that does not answer keeps nobody from knowing of the others."""
-        self._choose()
         (self._well.add if await self._serves(node) else self._well.discard)(node)
         self._choose()
 

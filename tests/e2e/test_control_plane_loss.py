@@ -49,6 +49,6 @@ def test_the_api_stays_reachable_while_a_control_plane_is_lost(
             within=60.0,
         )
     print(f"\n{accident.__name__} {lost['zone']}: {probe}")  # shown by `pytest -rA` or -s
-    assert probe.failed_twice == [], str(probe)
+    assert probe.failed_twice == [], f"{probe}: {probe.failed_once}"
     assert len(probe.failed_once) <= 5, f"{probe}: {probe.failed_once}"
     assert probe.asked > 50

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import yaml
 from tests.support.clouds import Json
+from tests.support.counts import RETRY_AFTER
 from tests.support.localregion import LocalRegion, kubectl
 
 _TIMEOUT = 5.0
@@ -92,14 +93,15 @@ class Access:
 
 
 class Probe:
-    """A client that reads from the cluster's store ten times a second, and tries once more when
-    it gets no answer."""
+    """A client that reads from the cluster's store ten times a second, and tries once more, a
+    moment later, when it gets no answer. What has been killed answers nobody, but for as long as
+    the kernel takes to clear its memory away it accepts connections."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
         self.asked = 0
-        self.failed_once: list[float] = []  # seconds since the probe began
-        self.failed_twice: list[float] = []
+        self.failed_once: list[str] = []
+        self.failed_twice: list[str] = []
         self.slowest = 0.0
 
     @contextmanager
@@ -118,14 +120,20 @@ class Probe:
         while not stop.wait(_PERIOD):
             asked = time.monotonic()
             self.asked += 1
-            if not self._reads():
-                self.failed_once.append(round(asked - began, 1))
-                if not self._reads():
-                    self.failed_twice.append(round(asked - began, 1))
+            for failed in (self.failed_once, self.failed_twice):
+                if not (why := self._read()):
+                    break
+                failed.append(f"{asked - began:.1f} s: {why}")
+                time.sleep(RETRY_AFTER)
             self.slowest = max(self.slowest, time.monotonic() - asked)
 
-    def _reads(self) -> bool:
-        return self._access.answers("/api/v1/namespaces/kube-system")
+    def _read(self) -> str:
+        """Why there is no answer; empty when there is one."""
+        try:
+            status = self._access.get("/api/v1/namespaces/kube-system")
+        except (OSError, http.client.HTTPException) as error:
+            return repr(error)
+        return "" if status == 200 else f"status {status}"
 
     def __str__(self) -> str:
         return (

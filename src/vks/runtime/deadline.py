@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
+from typing import Self
 
 from vks.kube.alarm import Alarm
 
@@ -22,9 +23,10 @@ class Deadline:
         self._seconds = seconds
         self._alarm = Alarm(self.loop, self._expire)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self.expired = False
         self._alarm.set(self._seconds)
+        return self
 
     def __exit__(
         self,
@@ -37,7 +39,12 @@ class Deadline:
         if self.expired and self._task.uncancel() == 0 and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
+    def renew(self) -> None:
+        """Within the block: it has `seconds` from now on."""
+        self._alarm.set(self._seconds)
+
     def close(self) -> None:
+        """Gives up its timer."""
         self._alarm.close()
 
     def _expire(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from random import Random
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -22,13 +22,12 @@ from vks.kube.objects import KubeObject
 from vks.kube.selectors import Selection
 from vks.kube.wire import Batch
 from vks.runtime.backoff import Backoff
+from vks.runtime.deadline import Deadline
 
 T = TypeVar("T", bound=KubeObject)
 
 #: Bookmarks come about once a minute, so a longer silence is a dead connection.
 INACTIVITY_TIMEOUT = 70.0
-#: How exact that is, in seconds: a timer for each batch of events costs more than reading it.
-_TICK = 1.0
 _PAGE = 500
 _BASE_DELAY = 0.1
 _MAX_DELAY = 30.0
@@ -112,15 +111,16 @@ class Reflector(Generic[T]):
 
     async def run(self) -> None:
         """Runs until cancelled; every ApiError is retried."""
-        while True:
-            try:
-                if not self._version:
-                    await self._list()
-                delay = await self._watch()
-            except ApiError as error:
-                delay = self._after(error)
-            if delay > 0:
-                await asyncio.sleep(delay)
+        with closing(Deadline(INACTIVITY_TIMEOUT)) as watchdog:
+            while True:
+                try:
+                    if not self._version:
+                        await self._list()
+                    delay = await self._watch(watchdog)
+                except ApiError as error:
+                    delay = self._after(error)
+                if delay > 0:
+                    await asyncio.sleep(delay)
 
     async def _list(self) -> None:
         listed: ListResult[T] = await self._source.list(
@@ -136,33 +136,29 @@ class Reflector(Generic[T]):
         self._advance(listed.resource_version)
         self._recovered()
 
-    async def _watch(self) -> float:
+    async def _watch(self, watchdog: Deadline) -> float:
         """One watch to its clean end; returns the pause before the next one."""
-        loop = asyncio.get_running_loop()
         alive = False
+        watch = self._source.watch(
+            self._model,
+            self._selection.namespace,
+            resource_version=self._version,
+            label_selector=self._selection.label_selector,
+            field_selector=self._selection.field_selector,
+            timeout_seconds=self._rng.randint(300, 600),
+        )
         try:
-            async with (
-                asyncio.timeout(INACTIVITY_TIMEOUT) as watchdog,
-                self._source.watch(
-                    self._model,
-                    self._selection.namespace,
-                    resource_version=self._version,
-                    label_selector=self._selection.label_selector,
-                    field_selector=self._selection.field_selector,
-                    timeout_seconds=self._rng.randint(300, 600),
-                ) as stream,
-            ):
-                self._recovered()
-                async for batch in stream:
-                    ends = loop.time() + INACTIVITY_TIMEOUT
-                    if ends - (watchdog.when() or 0.0) >= _TICK:
-                        watchdog.reschedule(ends)
-                    self._take(batch)
-                    if not alive:
-                        alive = True
-                        self._backoff.reset()
+            with watchdog:
+                async with watch as stream:
+                    self._recovered()
+                    async for batch in stream:
+                        watchdog.renew()
+                        self._take(batch)
+                        if not alive:
+                            alive = True
+                            self._backoff.reset()
         except TimeoutError as error:
-            if not watchdog.expired():
+            if not watchdog.expired:
                 raise
             raise Unavailable(
                 f"no event or bookmark in {INACTIVITY_TIMEOUT:.0f} s", reason="WatchStalled"

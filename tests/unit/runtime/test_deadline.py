@@ -25,6 +25,24 @@ def test_what_takes_too_long_ends_with_a_timeout_each_time() -> None:
     virtual.run(main())
 
 
+def test_what_is_renewed_goes_on() -> None:
+    async def main() -> None:
+        async def work() -> None:
+            with Deadline(10) as deadline:
+                for _ in range(3):
+                    await asyncio.sleep(9)
+                    deadline.renew()
+                await asyncio.sleep(60)
+
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        with pytest.raises(TimeoutError):
+            await work()
+        assert loop.time() - began == 37
+
+    virtual.run(main())
+
+
 def test_an_error_of_its_own_stays_what_it_is() -> None:
     async def main() -> None:
         deadline = Deadline(10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from random import Random
 from typing import Any, NamedTuple
 
@@ -165,13 +166,13 @@ class Controller:
         def on_change(change: Change[Any]) -> None:
             priority = _priority(change, watch)
             for key in watch.keys(change):
-                if self._accepts(key):
-                    self.queue.add(key, priority)
+                self._enqueue(key, priority)
 
         return on_change
 
     def _enqueue(self, key: Key, priority: int) -> None:
-        self.enqueue(key, priority=priority)
+        if self._accepts(key):
+            self.queue.add(key, priority)
 
     async def _resync_forever(self) -> None:
         while True:
@@ -180,15 +181,13 @@ class Controller:
 
     async def _work(self) -> None:
         bind_contextvars(controller=self.name)
-        deadline = Deadline(self._timeout)
-        try:
+        with closing(Deadline(self._timeout)) as deadline:
             while True:
-                key, priority = await self.queue.get()
+                try:
+                    key, priority = await self.queue.get()
+                except QueueShutDownError:
+                    return
                 await self._process(key, priority, deadline)
-        except QueueShutDownError:
-            return
-        finally:
-            deadline.close()
 
     async def _process(self, key: Key, priority: int, deadline: Deadline) -> None:
         self._active += 1

@@ -138,7 +138,7 @@ class Reflector(Generic[T]):
 
     async def _watch(self, watchdog: Deadline) -> float:
         """One watch to its clean end; returns the pause before the next one."""
-        alive = False
+        told = False
         watch = self._source.watch(
             self._model,
             self._selection.namespace,
@@ -151,12 +151,7 @@ class Reflector(Generic[T]):
             with watchdog:
                 async with watch as stream:
                     self._recovered()
-                    async for batch in stream:
-                        watchdog.renew()
-                        self._take(batch)
-                        if not alive:
-                            alive = True
-                            self._backoff.reset()
+                    told = await self._follow(stream, watchdog)
         except TimeoutError as error:
             if not watchdog.expired:
                 raise
@@ -164,7 +159,23 @@ class Reflector(Generic[T]):
                 f"no event or bookmark in {INACTIVITY_TIMEOUT:.0f} s", reason="WatchStalled"
             ) from error
         # A server that ends watches without a word must not be asked in a tight loop.
-        return 0.0 if alive else self._backoff.next()
+        return 0.0 if told else self._backoff.next()
+
+    async def _follow(self, stream: AsyncIterator[Batch], watchdog: Deadline) -> bool:
+        """Takes what a watch tells, to its end; whether it told anything."""
+        began = asyncio.get_running_loop().time()
+        told = False
+        try:
+            async for batch in stream:
+                watchdog.renew()
+                self._take(batch)
+                told = True
+        finally:
+            # Of a kind of which nothing changes no event says that its watch worked: without
+            # the time, each time it breaks it would be blind for twice as long.
+            if told or asyncio.get_running_loop().time() - began >= _BASE_DELAY:
+                self._backoff.reset()
+        return told
 
     def _take(self, batch: Batch) -> None:
         for event in batch:

@@ -109,6 +109,34 @@ def test_errors_back_off_exponentially() -> None:
     virtual.run(main())
 
 
+def test_a_quiet_kind_is_never_blind_for_long_however_often_its_watch_breaks() -> None:
+    async def main() -> None:
+        api = FakeApi()
+        async with following(api) as (_, told):
+            for _ in range(20):
+                await asyncio.sleep(0.5)
+                api.cut(Unavailable("reset"))
+            api.put("seen")
+            await asyncio.sleep(0.2)
+            assert [change.key.name for change in told] == ["seen"]
+
+    virtual.run(main())
+
+
+@pytest.mark.parametrize("error", [None, Unavailable("reset")], ids=["ended", "broken"])
+def test_watches_that_end_at_once_are_not_begun_in_a_tight_loop(error: Unavailable | None) -> None:
+    async def main() -> None:
+        api = FakeApi()
+        async with following(api):
+            before = len(api.watches)
+            for _ in range(12_000):
+                api.cut(error)
+                await asyncio.sleep(0.05)
+            assert 25 < len(api.watches) - before < 60
+
+    virtual.run(main())
+
+
 def test_silence_of_70_s_ends_the_watch_and_bookmarks_keep_it() -> None:
     async def main() -> None:
         api = FakeApi()

@@ -13,6 +13,10 @@ class ChaosProxy:
     def __init__(self, target: int) -> None:
         self.port = 0
         self.connections = 0
+        self.cuts = 0
+        self._refused = 0
+        self._carried = 0
+        self._happened = asyncio.Event()
         self._target = target
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -40,8 +44,24 @@ class ChaosProxy:
 
     def cut(self) -> None:
         """Resets every connection in the middle of whatever it carries."""
+        self.cuts += 1
         for writer in self._writers:
             writer.transport.abort()
+
+    async def carries(self, pieces: int) -> None:
+        """Returns once it has passed on so many more pieces of data. Harm that is measured in
+        them, and not in seconds, leaves a slow machine as much room as a fast one."""
+        enough = self._carried + pieces
+        while self._carried < enough:
+            self._happened.clear()
+            await self._happened.wait()
+
+    async def refuses(self, connections: int) -> None:
+        """Returns once it has refused so many more connections."""
+        enough = self._refused + connections
+        while self._refused < enough:
+            self._happened.clear()
+            await self._happened.wait()
 
     def stall(self) -> None:
         """Nothing gets through, and nobody is told."""
@@ -58,6 +78,8 @@ class ChaosProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refusing:
+            self._refused += 1
+            self._happened.set()
             writer.transport.abort()
             return
         self.connections += 1
@@ -82,6 +104,8 @@ class ChaosProxy:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
             await self._flowing.wait()
+            self._carried += 1
+            self._happened.set()
             writer.write(data)
             await writer.drain()
         writer.transport.abort()

@@ -158,14 +158,15 @@ async def test_a_connection_that_is_cut_and_refused_changes_nothing_about_the_en
             await until(ended, timeout=40)
             stop.set()
             await running
+        assert proxy.cuts >= 4
 
 
 async def _vandalise(proxy: ChaosProxy) -> None:
-    """Cuts every connection twice a second, and lets nobody in for a while now and then."""
+    """Cuts every connection again and again, and lets nobody in for a while now and then."""
     for number in itertools.count(1):
-        await asyncio.sleep(0.5)
+        await proxy.carries(75)
         proxy.cut()
-        if number % 4 == 0:
+        if number % 3 == 0:
             proxy.refuse()
-            await asyncio.sleep(0.5)
+            await proxy.refuses(8)
             proxy.heal()

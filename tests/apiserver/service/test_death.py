@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -143,13 +144,12 @@ async def test_a_connection_that_is_cut_and_refused_changes_nothing_about_the_en
         async with Client(config, timeout=3.0) as fragile:
             stop = asyncio.Event()
             running = asyncio.create_task(service_manager(fragile).run(stop))
-            vandal = asyncio.create_task(_vandalise(proxy))
-            operation = (await idle.call("POST", "/clusters", cluster_request())).json()["id"]
-            await until(lambda: complete(idle), timeout=60)
-            await idle.call("DELETE", "/clusters/demo")
-            await until(lambda: gone(idle), timeout=60)
-            vandal.cancel()
-            proxy.heal()
+            async with _vandal(proxy):
+                operation = (await idle.call("POST", "/clusters", cluster_request())).json()["id"]
+                await until(lambda: complete(idle), timeout=60)
+            async with _vandal(proxy):
+                await idle.call("DELETE", "/clusters/demo")
+                await until(lambda: gone(idle), timeout=60)
 
             async def ended() -> bool:
                 found = await idle.client.get(Operation, operation, idle.namespace)
@@ -161,9 +161,23 @@ async def test_a_connection_that_is_cut_and_refused_changes_nothing_about_the_en
         assert proxy.cuts >= 4
 
 
+@asynccontextmanager
+async def _vandal(proxy: ChaosProxy) -> AsyncIterator[None]:
+    vandal = asyncio.create_task(_vandalise(proxy))
+    try:
+        yield
+    finally:
+        vandal.cancel()
+        with suppress(asyncio.CancelledError):
+            await vandal
+        proxy.heal()
+
+
 async def _vandalise(proxy: ChaosProxy) -> None:
-    """Cuts every connection again and again, and lets nobody in for a while now and then."""
-    for number in itertools.count(1):
+    """Cuts every connection again and again, and lets nobody in for a while now and then. Not for
+    ever: in the end what is carried is the attempt of the last one that is not connected, and to
+    cut it each time leaves it no chance."""
+    for number in range(1, 7):
         await proxy.carries(75)
         proxy.cut()
         if number % 3 == 0:

@@ -163,7 +163,7 @@ class Reflector(Generic[T]):
 
     async def _follow(self, stream: AsyncIterator[Batch], watchdog: Deadline) -> bool:
         """Takes what a watch tells, to its end; whether it told anything."""
-        began = asyncio.get_running_loop().time()
+        began = watchdog.loop.time()
         told = False
         try:
             async for batch in stream:
@@ -173,7 +173,7 @@ class Reflector(Generic[T]):
         finally:
             # Of a kind of which nothing changes no event says that its watch worked: without
             # the time, each time it breaks it would be blind for twice as long.
-            if told or asyncio.get_running_loop().time() - began >= _BASE_DELAY:
+            if told or watchdog.loop.time() - began >= _BASE_DELAY:
                 self._backoff.reset()
         return told
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -52,14 +53,15 @@ class ChaosProxy:
         """Returns once it has passed on so many more pieces of data. Harm that is measured in
         them, and not in seconds, leaves a slow machine as much room as a fast one."""
         enough = self._carried + pieces
-        while self._carried < enough:
-            self._happened.clear()
-            await self._happened.wait()
+        await self._until(lambda: self._carried >= enough)
 
     async def refuses(self, connections: int) -> None:
         """Returns once it has refused so many more connections."""
         enough = self._refused + connections
-        while self._refused < enough:
+        await self._until(lambda: self._refused >= enough)
+
+    async def _until(self, reached: Callable[[], bool]) -> None:
+        while not reached():
             self._happened.clear()
             await self._happened.wait()
 

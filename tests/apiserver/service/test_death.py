@@ -14,7 +14,14 @@ from tests.apiserver.service.conftest import Vks
 from tests.support.apiserver import ApiServer
 from tests.support.chaosproxy import ChaosProxy
 from tests.support.mortality import Life
-from tests.support.service import TokenTable, cluster_request, rest_api, service_manager, until
+from tests.support.service import (
+    TokenTable,
+    cluster_request,
+    controllers,
+    rest_api,
+    service_manager,
+    until,
+)
 
 from vks.kube.client import Client
 from vks.kube.config import ClientConfig
@@ -141,9 +148,7 @@ async def test_a_connection_that_is_cut_and_refused_changes_nothing_about_the_en
         config = ClientConfig.from_kubeconfig(
             apiserver.kubeconfig_for(f"https://127.0.0.1:{proxy.port}")
         )
-        async with Client(config, timeout=3.0) as fragile:
-            stop = asyncio.Event()
-            running = asyncio.create_task(service_manager(fragile).run(stop))
+        async with Client(config, timeout=3.0) as fragile, controllers(fragile):
             async with _vandal(proxy):
                 operation = (await idle.call("POST", "/clusters", cluster_request())).json()["id"]
                 await until(lambda: complete(idle), timeout=60)
@@ -156,8 +161,6 @@ async def test_a_connection_that_is_cut_and_refused_changes_nothing_about_the_en
                 return found.status.finished is not None
 
             await until(ended, timeout=40)
-            stop.set()
-            await running
         assert proxy.cuts >= 4
 
 
